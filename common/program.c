@@ -147,15 +147,21 @@ set_up_log(const kt_program_t *self, bool debug)
                  strcasecmp(self->settings.log_format, "json") == 0 ? KT_LOG_JSON : KT_LOG_TEXT, self->name);
 }
 
+int
+kt_program_exit(kt_err_t err)
+{
+    return err == KT_ESETTING || err == KT_EUSAGE ? 2 : err != KT_OK;
+}
+
 // From file and environment, then the --set options.
-static bool
+static kt_err_t
 load_settings(kt_program_t *self, request_t *request)
 {
     char     why[KT_SETTINGS_WHY] = "";
     kt_err_t err                  = kt_settings_load(&self->settings, request->config, environ, why);
     if (err) {
         kt_program_complain(self, err, why);
-        return false;
+        return err;
     }
     for (size_t i = 0; i < request->n_sets && !err; i++) {
         char *equals = strchr(request->sets[i], '=');
@@ -166,11 +172,11 @@ load_settings(kt_program_t *self, request_t *request)
         err = kt_settings_set(&self->settings, "ANALYZER_JOIN_TOKEN", request->join, why);
     if (!err)
         err = kt_settings_check(&self->settings, why);
-    if (!err)
-        return true;
-    kt_program_complain(self, err, why);
-    kt_settings_fini(&self->settings);
-    return false;
+    if (err) {
+        kt_program_complain(self, err, why);
+        kt_settings_fini(&self->settings);
+    }
+    return err;
 }
 
 static void
@@ -204,9 +210,10 @@ kt_program_start(kt_program_t *self, int argc, char **argv, int *exit_code)
             printf("%s %s%s\n", self->name, KT_VERSION, kt_test_faults_built() ? " (with test faults)" : "");
         return false;
     }
-    *exit_code   = 1;
-    pid_t parent = getppid();
-    if (!load_settings(self, &request))
+    pid_t          parent = getppid();
+    const kt_err_t err    = load_settings(self, &request);
+    *exit_code            = err ? kt_program_exit(err) : 1;
+    if (err)
         return false;
     set_up_log(self, request.debug);
     warn_of_open_settings(self);

@@ -22,9 +22,11 @@ typedef struct kt_program_option {
 extern const kt_program_option_t KT_PROGRAM_OPTIONS[];
 
 // Reads --help, --version, --print-config, --config FILE, --set NAME=VALUE, --debug, --ready-fd N, --with-parent; sets
-// up the log and --with-parent's signal. False: the program exits with *exit_code (0, 1, or 2 for wrong usage), all
-// messages are printed. True: the caller calls kt_settings_fini(&self->settings) at the end.
+// up the log and --with-parent's signal. False: the program exits with *exit_code (as kt_program_exit), all messages
+// are printed. True: the caller calls kt_settings_fini(&self->settings) at the end.
 bool kt_program_start(kt_program_t *self, int argc, char **argv, int *exit_code);
+// 0: KT_OK; 2: wrong usage or a wrong setting; 1: anything else.
+int kt_program_exit(kt_err_t err);
 // Prints "kithara-node: EPORT: why" on stderr; without why, the error's text.
 void kt_program_complain(const kt_program_t *self, kt_err_t err, const char *why);
 // Blocks SIGTERM, SIGINT and SIGHUP (threads inherit it), ignores SIGPIPE; a signalfd of the three, or -1.

@@ -128,9 +128,9 @@ open_router(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
         return err;
     }
     char wrong[KT_ADDRESS_WHY] = "write it as tcp://127.0.0.1:8711";
-    if ((err = kt_address_check(self->settings->router_bind, true, wrong))) {
+    if (kt_address_check(self->settings->router_bind, true, wrong)) {
         snprintf(why, KT_LEDGER_WHY, "ANALYZER_ROUTER_BIND=%.*s: %s", ROUTER_WHY, self->settings->router_bind, wrong);
-        return err;
+        return KT_ESETTING;
     }
     kt_link_opts_t opts = {self->settings->router_bind, &self->key, &LINK_OPS, self, TICK_MS};
     err                 = kt_link_new(&self->link, &opts);

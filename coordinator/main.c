@@ -43,7 +43,7 @@ main(int argc, char **argv)
     if (!kt_program_start(&program, argc, argv, &exit_code))
         return exit_code;
     int signal_fd = kt_program_signals();
-    exit_code     = run_coordinator(&program, signal_fd) != KT_OK;
+    exit_code     = kt_program_exit(run_coordinator(&program, signal_fd));
     kt_settings_fini(&program.settings);
     return exit_code;
 }

@@ -33,5 +33,5 @@ main(int argc, char **argv)
         err = kt_node_run(node, signal_fd);
     kt_node_destroy(&node);
     kt_settings_fini(&program.settings);
-    return err != KT_OK;
+    return kt_program_exit(err);
 }

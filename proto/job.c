@@ -197,6 +197,21 @@ read_priority_and_options(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY
     return KT_OK;
 }
 
+// 8394752.0 is a whole number, too: JSON has one kind of numbers, and JSON Schema takes it for an integer.
+static bool
+read_bytes(const json_t *size, uint64_t *out)
+{
+    const double most = 9007199254740992.0;  // up to which a double holds every whole number
+    const double real = json_is_real(size) ? json_real_value(size) : -1;
+    if (json_is_integer(size) && json_integer_value(size) >= 0)
+        *out = (uint64_t)json_integer_value(size);
+    else if (real >= 0 && real <= most && !(real > (double)(uint64_t)real))
+        *out = (uint64_t)real;
+    else
+        return false;
+    return true;
+}
+
 static kt_err_t
 read_hints(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
 {
@@ -204,7 +219,8 @@ read_hints(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
     const json_t *metadata = body_member(body, "metadata");
     const json_t *duration = json_is_object(metadata) ? body_member(metadata, "duration") : NULL;
     const char   *problem  = NULL;
-    if (size && (!json_is_integer(size) || json_integer_value(size) < 0))
+    uint64_t      bytes    = 0;
+    if (size && !read_bytes(size, &bytes))
         problem = "file_size must be a non-negative whole number of bytes";
     else if (metadata && !json_is_object(metadata))
         problem = "metadata must be an object";
@@ -216,7 +232,7 @@ read_hints(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
         snprintf(why, KT_JOB_WHY, "%s", problem);
         return KT_EMESSAGE;
     }
-    job->declared_bytes      = size ? (uint64_t)json_integer_value(size) : 0;
+    job->declared_bytes      = bytes;
     job->declared_duration_s = duration ? json_number_value(duration) : 0;
     return KT_OK;
 }

@@ -38,7 +38,7 @@ kt_http_listen(const char *bind_text, int *fd, char why[KT_HTTP_WHY])
     if (!found) {
         snprintf(why, KT_HTTP_WHY, "ANALYZER_HTTP_BIND=%.200s is not an address: %s; write it as 127.0.0.1:8710",
                  bind_text, wrong);
-        return KT_EINVAL;
+        return KT_ESETTING;
     }
     int one   = 1;
     int made  = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

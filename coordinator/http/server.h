@@ -72,7 +72,7 @@ typedef struct kt_http_stats {
     uint64_t accepted, ended, too_large;  // since the start: connections; shut down by the guard; bodies over a bound
 } kt_http_stats_t;
 
-// address: the actual one, "http://127.0.0.1:8710". KT_EPORT, KT_EINVAL (see why), KT_ENOMEM, KT_ESYSTEM.
+// address: the actual one, "http://127.0.0.1:8710". KT_EPORT, KT_ESETTING (see why), KT_ENOMEM, KT_ESYSTEM.
 KT_MUST_USE kt_err_t kt_http_new(kt_http_t **self_p, const kt_http_opts_t *opts, char address[KT_HTTP_ADDRESS],
                                  char why[KT_HTTP_WHY]);
 void                 kt_http_destroy(kt_http_t **self_p);  // waits for handlers

@@ -127,7 +127,8 @@ write_sheet(const plot_t *self)
     if (err) {
         if (out && !standard)
             (void)unlink(self->out);
-        return kt_cli_fail(err, self->out, saved ? strerror(saved) : NULL);
+        return kt_cli_fail(err, standard ? "standard output" : self->out,
+                           saved && err != KT_EDISK ? strerror(saved) : NULL);
     }
     if (!standard)
         printf("%s\n", self->out);

@@ -42,7 +42,7 @@ Test(program, settings_of_the_command_line_win)
     kt_settings_fini(&program.settings);
 }
 
-Test(program, bad_usage_ends_with_2_and_a_bad_setting_with_1)
+Test(program, bad_usage_and_a_bad_setting_end_with_2)
 {
     cr_assert_not(START(odd));
     cr_assert_eq(exit_code, 2);
@@ -53,7 +53,7 @@ Test(program, bad_usage_ends_with_2_and_a_bad_setting_with_1)
     cr_assert_not(START(set, word));
     cr_assert_eq(exit_code, 2);
     cr_assert_not(START(set, none));
-    cr_assert_eq(exit_code, 1);
+    cr_assert_eq(exit_code, 2);
 }
 
 Test(program, version_and_print_config_end_well, .init = cr_redirect_stdout)

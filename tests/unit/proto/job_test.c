@@ -66,6 +66,17 @@ Test(job, options_and_priority_are_read)
     cr_assert_eq(job.priority, KT_PRIORITY_HIGH);
 }
 
+Test(job, a_size_may_be_written_as_a_real_that_is_whole)
+{
+    static const char *const SIZES[] = {"8394752", "8394752.0", "8.394752e6"};
+    for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "{\"file_path\":\"a\",\"file_size\":%s}", SIZES[i]);
+        cr_assert_eq(parse(text), KT_OK, "%s: %s", SIZES[i], why);
+        cr_expect_eq(job.declared_bytes, 8394752, "%s", SIZES[i]);
+    }
+}
+
 Test(job, a_whole_duration_is_a_number_too)
 {
     cr_assert_eq(parse("{\"file_path\":\"a\",\"metadata\":{\"duration\":240}}"), KT_OK);
@@ -97,6 +108,8 @@ static const struct {
     {"{\"file_path\":\"a\",\"file_size\":\"8\"}", "file_size"},
     {"{\"file_path\":\"a\",\"file_size\":-1}", "file_size"},
     {"{\"file_path\":\"a\",\"file_size\":1.5}", "file_size"},
+    {"{\"file_path\":\"a\",\"file_size\":-1.0}", "file_size"},
+    {"{\"file_path\":\"a\",\"file_size\":1e300}", "file_size"},
     {"{\"file_path\":\"a\",\"file_size\":99999999999999999999}", "line"},
     {"{\"file_path\":\"a\",\"metadata\":[]}", "metadata"},
     {"{\"file_path\":\"a\",\"metadata\":{\"duration\":\"3:10\"}}", "metadata.duration"},

@@ -277,7 +277,7 @@ Test(http, an_address_that_is_none_and_a_busy_port_are_named)
             kt_http_destroy(&other);  // "127.0.0.1:" is port 0 to some resolvers
             continue;
         }
-        cr_expect_eq(err, KT_EINVAL, "%s", bad[i]);
+        cr_expect_eq(err, KT_ESETTING, "%s", bad[i]);
         cr_expect(strstr(why, "ANALYZER_HTTP_BIND"), "%s", why);
     }
     kt_http_opts_t taken = {.bind = address + strlen("http://"), .gate = gate, .handler = handle};
