@@ -203,7 +203,7 @@ class Start(unittest.TestCase):
         odd = subprocess.run([program, "--odd"], capture_output=True, text=True, timeout=20)
         self.assertEqual((odd.returncode, "EUSAGE" in odd.stderr), (2, True))
         wrong = subprocess.run([program, "--set", "ANALYZER_WORKERS=0"], capture_output=True, text=True, timeout=20)
-        self.assertEqual((wrong.returncode, "ANALYZER_WORKERS" in wrong.stderr), (1, True))
+        self.assertEqual((wrong.returncode, "ANALYZER_WORKERS" in wrong.stderr), (2, True))
         shown = subprocess.run([program, "--print-config", "--set", "ANALYZER_WORKERS=3"], capture_output=True,
                                text=True, timeout=20)
         self.assertEqual((shown.returncode, "ANALYZER_WORKERS=3" in shown.stdout), (0, True))
