@@ -3,7 +3,7 @@ find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 foreach(dep
     ZMQ:libzmq CZMQ:libczmq MSGPACK:msgpack JANSSON:jansson SODIUM:libsodium SOXR:soxr SQLITE:sqlite3
-    MICROHTTPD:libmicrohttpd PQ:libpq RABBITMQ:librabbitmq HIREDIS:hiredis CURL:libcurl ZLIB:zlib SECCOMP:libseccomp
+    MICROHTTPD:libmicrohttpd PQ:libpq RABBITMQ:librabbitmq HIREDIS:hiredis OPENSSL:openssl CURL:libcurl ZLIB:zlib SECCOMP:libseccomp
     AVFORMAT:libavformat AVCODEC:libavcodec AVUTIL:libavutil SWRESAMPLE:libswresample CAIRO:cairo
     XXHASH:libxxhash YAML:yaml-0.1 SYSTEMD:libsystemd)
   string(REPLACE ":" ";" pair ${dep})

@@ -10,7 +10,7 @@ MUSIC_FOLDER=/usr/share/games/wesnoth/1.16/data/core/music
 # Packages for building and running; in addition for the tests; for ops/check; for ops/bench.
 BUILD_PACKAGES="build-essential cmake ninja-build pkg-config libzmq3-dev libczmq-dev libmsgpack-dev libjansson-dev
     libsodium-dev libsoxr-dev libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev zlib1g-dev libseccomp-dev libavformat-dev
-    libavcodec-dev libavutil-dev libswresample-dev libcairo2-dev libpq-dev librabbitmq-dev libhiredis-dev
+    libavcodec-dev libavutil-dev libswresample-dev libcairo2-dev libpq-dev librabbitmq-dev libhiredis-dev libssl-dev
     libdnnl-dev libxxhash-dev libyaml-dev libsystemd-dev"
 TEST_PACKAGES="libcriterion-dev ffmpeg python3 python3-venv sqlite3 $MUSIC_PACKAGE
     postgresql rabbitmq-server redis-server python3-pika python3-psycopg2

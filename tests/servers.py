@@ -319,8 +319,24 @@ class RabbitMQ(Server):
 
 
 class Redis(Server):
+    """tls=True: a second port, tls_port, speaks TLS with a certificate of localhost that `authority` has signed."""
+
+    def prepare(self):
+        if self.options.get("tls"):
+            self.tls_port = self.more_ports[0]
+            self.authority = self.folder / "authority.pem"
+            self.sign("authority", ["-addext", "basicConstraints=critical,CA:TRUE"])
+            self.sign("server", ["-addext", "subjectAltName=DNS:localhost", "-CA", self.authority, "-CAkey", self.folder / "authority.key"])
+
+    def sign(self, name, more):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                        "-subj", f"/CN={name}", "-keyout", self.folder / f"{name}.key", "-out", self.folder / f"{name}.pem", *more],
+                       check=True, capture_output=True)
+
     def command(self):
-        return ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--dir", str(self.folder)]
+        tls = ["--tls-port", str(self.tls_port), "--tls-cert-file", "server.pem", "--tls-key-file", "server.key",
+               "--tls-ca-cert-file", "authority.pem", "--tls-auth-clients", "no"] if self.options.get("tls") else []
+        return ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--dir", str(self.folder), *tls]
 
     def ready(self):
         return self.answers(b"PING\r\n")

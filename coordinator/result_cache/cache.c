@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/queue.h"
 #include "coordinator/result_cache/redis_url.h"
+#include "coordinator/result_cache/tls.h"
 #include "proto/document.h"
 
 #include <hiredis/hiredis.h>
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 enum { PIPELINE = 64, POP_MS = 500, PAUSE_MS = 100, KEY_BYTES = 160, NUMBER_BYTES = 24, TEXT_BYTES = 200 };
 
@@ -106,19 +108,36 @@ authenticate_redis(const kt_cache_url_t *url, redisContext *context, int64_t dea
     return run_redis_command(context, 1, (const char *[]){"PING"}, deadline_ms, why);
 }
 
+// The TLS connection behind it, if any, is the private data of its reader, which hiredis does not use.
+static void
+disconnect_redis(redisContext *context)
+{
+    kt_tls_t *tls = context->reader->privdata;
+    redisFree(context);
+    kt_tls_destroy(&tls);
+}
+
 static redisContext *
 connect_redis(const kt_cache_url_t *url, char why[TEXT_BYTES])
 {
     int64_t        deadline_ms = kt_clock_ms() + KT_CACHE_WRITE_MS;
     struct timeval at_most     = {.tv_sec = KT_CACHE_WRITE_MS / 1000};
-    redisContext  *context     = redisConnectWithTimeout(url->host, url->port, at_most);
+    kt_tls_t      *tls         = NULL;
+    int            fd          = -1;
     why[0]                     = '\0';
+    if (url->tls && kt_tls_connect(&tls, url->host, url->port, deadline_ms, &fd, why))
+        return NULL;
+    redisContext *context = tls ? redisConnectFd(fd) : redisConnectWithTimeout(url->host, url->port, at_most);
+    if (context)
+        context->reader->privdata = tls;
+    else if (tls)
+        close(fd), kt_tls_destroy(&tls);
     if (context && !context->err && authenticate_redis(url, context, deadline_ms, why))
         return context;
     if (!*why)
         snprintf(why, TEXT_BYTES, "%s", context && context->err ? context->errstr : "no reply in time");
     if (context)
-        redisFree(context);
+        disconnect_redis(context);
     return NULL;
 }
 
@@ -128,7 +147,7 @@ set_down(kt_result_cache_t *self, const char *why)
     char quoted[2 * TEXT_BYTES];
     kt_log_quote(quoted, sizeof quoted, why);  // why may belong to the connection, which is freed next
     if (self->writer)
-        redisFree(self->writer);
+        disconnect_redis(self->writer);
     self->writer   = NULL;
     self->pause_ms = self->pause_ms ? self->pause_ms * 2 : PAUSE_MS;
     if (self->pause_ms > KT_CACHE_AGAIN_MS)
@@ -167,7 +186,7 @@ connect_missing(kt_result_cache_t *self)
     }
     pthread_mutex_unlock(&self->lock);
     if (reader)
-        redisFree(reader);
+        disconnect_redis(reader);
     if (!self->writer || wants_reader(self))
         set_down(self, why);
     else if (new_writer) {
@@ -216,7 +235,7 @@ write_entries(kt_result_cache_t *self, void **entries, size_t n)
     if (recv(self->writer->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
         redisContext *context = connect_redis(&self->url, why);
         if (context) {
-            redisFree(self->writer);
+            disconnect_redis(self->writer);
             self->writer = context;
         }
         snprintf(why, sizeof why, "no reply in time");
@@ -330,9 +349,9 @@ kt_result_cache_destroy(kt_result_cache_t **self_p)
     if (self->started)
         pthread_join(self->thread, NULL);
     if (self->writer)
-        redisFree(self->writer);
+        disconnect_redis(self->writer);
     if (self->reader)
-        redisFree(self->reader);
+        disconnect_redis(self->reader);
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->lock);
     kt_queue_destroy(&self->queue);
@@ -371,7 +390,7 @@ read_reply(kt_result_cache_t *self, const char *message_id)
         return NULL;
     redisReply *reply = next_reply(self->reader, kt_clock_ms() + KT_CACHE_READ_MS);
     if (!reply) {
-        redisFree(self->reader);  // a late reply would be taken for that of the next request
+        disconnect_redis(self->reader);  // a late reply would be taken for that of the next request
         self->reader = NULL;
     }
     return reply;

@@ -28,8 +28,8 @@ typedef struct kt_result_cache_stats {
     uint64_t hits, misses, read_errors;
 } kt_result_cache_stats_t;
 
-// url: redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], parts percent-encoded where needed. An unreachable Redis is not
-// an error. KT_ESETTING with a sentence in why (rediss:// too: this hiredis has no TLS), KT_ENOMEM, KT_ESYSTEM.
+// url: redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/DB], parts percent-encoded where needed. An unreachable Redis is not
+// an error. KT_ESETTING with a sentence in why, KT_ENOMEM, KT_ESYSTEM.
 KT_MUST_USE kt_err_t kt_result_cache_new(kt_result_cache_t **self_p, const char *url, int64_t ttl_s,
                                          char why[KT_CACHE_WHY]);
 // Tries to write the queued messages for at most KT_CACHE_WRITE_MS, then drops them.

@@ -81,15 +81,12 @@ reject_url(char why[KT_CACHE_URL_WHY], const char *text)
 kt_err_t
 kt_cache_url_parse(const char *url, kt_cache_url_t *out, char why[KT_CACHE_URL_WHY])
 {
-    static const char SCHEME[] = "redis://";
-    kt_cache_url_t    parsed   = {.port = REDIS_PORT};
-    if (strncasecmp(url, "rediss://", 9) == 0)
-        return reject_url(
-            why, "REDIS_URL: rediss:// is not supported: this version of hiredis has no TLS; use redis:// on a "
-                 "trusted network, or a TLS tunnel on this machine");
-    if (strncasecmp(url, SCHEME, sizeof SCHEME - 1) != 0)
-        return reject_url(why, "REDIS_URL: write it as redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]");
-    const char *at = url + sizeof SCHEME - 1, *end = at + strcspn(at, "/?#"), *user = NULL;
+    static const char SCHEME[] = "redis://", TLS_SCHEME[] = "rediss://";
+    kt_cache_url_t    parsed = {.port = REDIS_PORT, .tls = strncasecmp(url, TLS_SCHEME, sizeof TLS_SCHEME - 1) == 0};
+    if (!parsed.tls && strncasecmp(url, SCHEME, sizeof SCHEME - 1) != 0)
+        return reject_url(why, "REDIS_URL: write it as redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/DB]");
+    const char *at = url + (parsed.tls ? sizeof TLS_SCHEME : sizeof SCHEME) - 1, *end = at + strcspn(at, "/?#"),
+               *user = NULL;
     for (const char *c = at; c < end; c++)
         user = *c == '@' ? c : user;
     if (user && !read_user(&parsed, at, (size_t)(user - at)))

@@ -1,13 +1,16 @@
-// kt_cache_url -- parses REDIS_URL: redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]. Pure; any thread.
+// kt_cache_url -- parses REDIS_URL: redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/DB]. Pure; any thread.
 #pragma once
 
 #include "common/err.h"
+
+#include <stdbool.h>
 
 enum { KT_CACHE_URL_WHY = 256 };
 
 typedef struct kt_cache_url {
     char host[256];
     int  port, db;
+    bool tls;                       // rediss://
     char user[128], password[512];  // decoded; "" when absent
 } kt_cache_url_t;
 

@@ -377,7 +377,7 @@ class Cache(unittest.TestCase):
             farm.coordinator.stop()
             self.assertLess(time.monotonic() - began, 10)
 
-    def test_passwords_and_databases_are_those_of_the_url_and_tls_is_refused(self):
+    def test_passwords_and_databases_are_those_of_the_url(self):
         with Redis() as server, Farm(**NOOP) as farm:
             with socket.create_connection(("127.0.0.1", server.port), 5) as connection:
                 connection.sendall(b"CONFIG SET requirepass s3cret\r\n")
@@ -392,11 +392,29 @@ class Cache(unittest.TestCase):
             farm.submit(0, 1)
             wait_for(lambda: value(scrape(farm), "kithara_cache_writes_total", ("outcome", "stored")) == 1, "the write")
             self.assertNotIn("s3cret", farm.coordinator.text())
-            refused = farm.start_coordinator(wait=False, log="tls.log", DATABASE_URL="memory:", ANALYZER_HTTP_BIND="127.0.0.1:0",
-                                             ANALYZER_ROUTER_BIND="tcp://127.0.0.1:0", REDIS_URL="rediss://127.0.0.1")
-            self.assertEqual(refused.process.wait(20), 1)
-            self.assertIn("ESETTING", refused.text())
-            self.assertIn("TLS", refused.text())
+
+    def test_tls_is_spoken_with_a_server_whose_certificate_names_it_and_with_no_other(self):
+        with Redis(tls=True) as server, Farm(**NOOP, SSL_CERT_FILE=str(server.authority)) as farm:
+            farm.settings["REDIS_URL"] = f"rediss://localhost:{server.tls_port}/2"
+            farm.start(["a"])
+            wait_for(lambda: value(scrape(farm), "kithara_cache_up") == 1, "Redis")
+            farm.submit(0, 500)
+            wait_for(lambda: value(scrape(farm), "kithara_cache_writes_total", ("outcome", "stored")) == 500, "the writes")
+            self.assertEqual(farm.get("/v1/results/job-7")["message_id"], "job-7")
+            self.assertGreater(value(scrape(farm), "kithara_cache_reads_total", ("outcome", "hit")), 0)
+            server.kill()
+            wait_for(lambda: value(scrape(farm), "kithara_cache_up") == 0, "the notice")
+            server.start()
+            wait_for(lambda: value(scrape(farm), "kithara_cache_up") == 1, "the way back", 30)
+            self.assertEqual(farm.coordinator.stop(), 0)
+            for url, trusted, why in ((f"rediss://127.0.0.1:{server.tls_port}", server.authority, "IP address mismatch"),
+                                      (f"rediss://localhost:{server.tls_port}", "/dev/null", "self-signed certificate in certificate chain|unable to get"),
+                                      (f"rediss://localhost:{server.port}", server.authority, "TLS: the handshake")):
+                with Farm(**NOOP, SSL_CERT_FILE=str(trusted), REDIS_URL=url) as other:
+                    other.start_coordinator()
+                    wait_for(lambda: "CACHE-DOWN" in other.coordinator.text(), "the refusal")
+                    self.assertRegex(other.coordinator.text(), why)
+                    self.assertEqual(other.coordinator.stop(), 0)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,8 @@ Test(cache_url, what_is_none_is_refused_without_its_password)
         cr_expect_eq(url.port, -7, "%s", bad[i]);
         cr_expect(strstr(why, "REDIS_URL") && !strstr(why, "hidden"), "%s", why);
     }
-    cr_assert_eq(kt_cache_url_parse("rediss://host", &url, why), KT_ESETTING);
-    cr_assert(strstr(why, "TLS"), "%s", why);
+    cr_assert_eq(kt_cache_url_parse("rediss://host:1", &url, why), KT_OK, "%s", why);
+    cr_assert(url.tls && url.port == 1);
+    cr_assert_eq(kt_cache_url_parse("redis://host", &url, why), KT_OK, "%s", why);
+    cr_assert_not(url.tls);
 }
