@@ -27,6 +27,11 @@ kt_sections_of(const kt_window_t *windows, const kt_path_step_t *steps, size_t n
                                   .first_centre = centre,
                                   .hop          = hop};
     }
+    // What is before and after a short section without a beat does not overlap: no path of beats leads from one to the
+    // other, so both would have the same ones.
+    for (size_t i = 1; i + 1 < k; i++)
+        if (out[i].signature == 0 && out[i - 1].end > out[i + 1].begin)
+            out[i - 1].end = out[i + 1].begin = out[i + 1].begin + (out[i - 1].end - out[i + 1].begin) / 2;
     *sections = out;
     *count    = k;
     return KT_OK;

@@ -1,5 +1,6 @@
 // kt_sections -- the parts of a stream in which the path of tempo and meter (path.h) continues. Where one follows the
-// other is known to a quarter of a minute by the windows; so the frames of neighbours overlap, and the beats decide.
+// other is known to a quarter of a minute by the windows; so the frames of neighbours overlap, and the beats decide;
+// those on both sides of one without a beat do not.
 #pragma once
 
 #include "node/audio/rhythm/path.h"
