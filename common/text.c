@@ -37,13 +37,15 @@ kt_text_is_utf8(const char *text, size_t length)
 {
     const unsigned char *bytes = (const unsigned char *)text;
     for (size_t at = 0; at < length;) {
-        // Eight ASCII characters at once (none zero, no top bit). Most text is ASCII, and documents are checked on
+        // Thirty-two ASCII characters at once (none zero, no top bit). Most text is ASCII, and documents are checked on
         // every store: without this the check takes half of the time of the memory ledger.
-        uint64_t word;
-        if (length - at >= sizeof word) {
-            memcpy(&word, bytes + at, sizeof word);
-            if (!((word | (word - 0x0101010101010101u)) & 0x8080808080808080u)) {
-                at += sizeof word;
+        uint64_t words[4], odd = 0;
+        if (length - at >= sizeof words) {
+            memcpy(words, bytes + at, sizeof words);
+            for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+                odd |= words[i] | (words[i] - 0x0101010101010101u);
+            if (!(odd & 0x8080808080808080u)) {
+                at += sizeof words;
                 continue;
             }
         }

@@ -69,6 +69,17 @@ put_message_id(const char *document, kt_buf_t *out)
         kt_buf_str(out, "null");
 }
 
+static void
+put_number(uint64_t number, kt_buf_t *out)
+{
+    char   digits[20];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    kt_buf_add(out, digits + at, sizeof digits - at);
+}
+
 static bool
 is_plain(const char *text)
 {
@@ -97,7 +108,11 @@ static void
 put_job_event(const kt_ledger_request_t *request, kt_buf_t *out)
 {
     const kt_result_t *result = &request->store.result;
-    kt_buf_fmt(out, "{\"job\":%llu,\"run\":%u,\"message_id\":", (unsigned long long)result->id.job, result->id.run);
+    kt_buf_str(out, "{\"job\":");
+    put_number(result->id.job, out);
+    kt_buf_str(out, ",\"run\":");
+    put_number(result->id.run, out);
+    kt_buf_str(out, ",\"message_id\":");
     put_message_id(request->store.document, out);
     kt_buf_str(out, result->err ? ",\"state\":\"failed\",\"error\":" : ",\"state\":\"done\",\"error\":");
     put_text(result->err ? kt_err_name(result->err) : NULL, out);

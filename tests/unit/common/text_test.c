@@ -40,6 +40,21 @@ Test(text, overlong_forms_surrogates_and_loose_bytes_are_not_utf8)
     cr_assert_not(kt_text_is_utf8("a\0b", 3));
 }
 
+Test(text, a_bad_byte_is_found_wherever_it_stands_in_a_long_text)
+{
+    static const char BAD[] = {'\0', '\x80', '\xFF'};
+    char              text[100];
+    memset(text, 'a', sizeof text);
+    cr_assert(kt_text_is_utf8(text, sizeof text));
+    for (size_t at = 0; at < sizeof text; at++) {
+        for (size_t i = 0; i < sizeof BAD; i++) {
+            text[at] = BAD[i];
+            cr_expect_not(kt_text_is_utf8(text, sizeof text), "byte %zu", at);
+        }
+        text[at] = 'a';
+    }
+}
+
 Test(text, an_invalid_byte_becomes_the_replacement_character)
 {
     expect_clean("a\xFFz", 64, "a\xEF\xBF\xBDz");
