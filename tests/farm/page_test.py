@@ -271,6 +271,18 @@ class Page(unittest.TestCase):
             self.assertLess(min(views), 100)
         self.clean(page)
 
+    def test_what_ends_is_shown_while_the_newest_jobs_still_wait(self):
+        self.farm.start(["a"])
+        page = Browser()
+        self.addCleanup(page.__exit__, None, None, None)
+        page.before_each_page("""const real = window.fetch; window.fetch = (path, ...more) =>
+          path.startsWith("v1/jobs?") ? Promise.resolve(Response.json({ jobs: [], next: null })) : real(path, ...more);""")
+        page.open(self.farm.http + "/#/")
+        page.wait("document.querySelector('main tbody .s-live')", "the node")
+        self.farm.submit(0, 30)
+        page.wait("document.querySelectorAll('main section:last-of-type tbody tr').length === 12", "what ended last")
+        self.clean(page)
+
     def test_the_history_survives_a_killed_coordinator(self):
         self.farm.start(["a"])
         self.farm.submit(0, 30)

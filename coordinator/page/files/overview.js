@@ -55,7 +55,7 @@ export function overview(root, params, app) {
   const top = h("div.figures"), nodes = card("Nodes"), recent = card("Ended last"), nodeBox = h("div"), recentBox = h("div");
   const rate = chart("Throughput", "files per second"), queue = chart("Work", "files"), fleet = chart("Nodes", "");
   const charts = [rate, queue, fleet];
-  let span = SPANS[0], timer = null, asked = 0;
+  let span = SPANS[0], timer = null, asked = 0, reported = [];  // jobs of the last events
 
   const switches = h("div.switch", { role: "group", "aria-label": "Span" }, SPANS.map((one) => h("button", {
     type: "button", "aria-pressed": String(one === span), onclick: (event) => {
@@ -77,15 +77,21 @@ export function overview(root, params, app) {
   async function readRecent() {
     const mine = ++asked;
     const page = await get(`v1/jobs?order=newest&limit=60`, app.signal).catch(() => null);
+    let ended = page?.jobs.filter((one) => one.stored) ?? [];
+    if (ended.length < RECENT) {  // the newest jobs still wait: those that the events named
+      const missing = reported.filter((id) => !ended.some((one) => one.job === id));
+      const more = await Promise.all(missing.map((id) => get(`v1/jobs/${id}`, app.signal).catch(() => null)));
+      ended = ended.concat(more.filter((one) => one?.stored));
+    }
     if (!page || app.signal.aborted || mine !== asked) return;
-    const ended = page.jobs.filter((one) => one.stored).sort((a, b) => (a.stored < b.stored ? 1 : -1)).slice(0, RECENT);
+    ended = ended.sort((a, b) => (a.stored < b.stored ? 1 : -1)).slice(0, RECENT);
     swap(recentBox, table([
       { title: "File", cell: (j) => pathName(j.file_path, `#/jobs/${j.job}`) },
       { title: "State", cell: (j) => [badge(j.state), j.error ? h("span.dim", {}, ` ${plain(j.error)}`) : null] },
       { title: "Node", cell: (j) => plain(j.node) },
       { title: "Took", number: true, cell: (j) => seconds(j.processing_time) },
       { title: "Stored", cell: (j) => when(j.stored) },
-    ], ended, "Nothing has ended yet."));
+    ], ended, "Nothing has ended yet, of the newest 60 jobs and since this page is open."));
   }
 
   nodes.append(nodeBox);
@@ -96,8 +102,10 @@ export function overview(root, params, app) {
   timer = setInterval(() => { if (!document.hidden) readHistory(); }, HISTORY_MS);
   let ended = -1, soon = null;
   return {
-    event(name) {  // many outcomes are one reading
-      if (name === "job") soon ??= setTimeout(() => { soon = null; readRecent(); }, 500);
+    event(name, data) {  // many outcomes are one reading
+      if (name !== "job") return;
+      reported = [data.job, ...reported.filter((id) => id !== data.job)].slice(0, RECENT);
+      soon ??= setTimeout(() => { soon = null; readRecent(); }, 500);
     },
     update({ status, nodes: list }) {
       swap(top, figures(status));
