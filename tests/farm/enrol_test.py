@@ -88,7 +88,7 @@ class Enrolment(unittest.TestCase):
             late = Host(farm, "late", ANALYZER_JOIN_TOKEN=token)
             wait_for(lambda: "JOIN-REFUSED" in late.node.text(), "the refusal")
             wrong = Host(farm, "wrong", ANALYZER_JOIN_TOKEN="kithara-join-1234")
-            self.assertEqual(wrong.node.process.wait(20), 1)
+            self.assertEqual(wrong.node.process.wait(20), 2)
             self.assertIn("is no join token", wrong.node.text())
             self.assertEqual(farm.get("/v1/keys")["keys"], [])
             for ttl in ("10s", "31d", "soon", ""):
