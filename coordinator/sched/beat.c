@@ -75,6 +75,7 @@ believed_credit(kt_sched_node_t *node, uint32_t wanted, size_t held)
     uint64_t slots     = node->slots ? node->slots : 1;
     uint64_t bound     = node->hoards ? slots : SCHED_CREDIT * slots + node->recent;
     uint64_t left      = bound > held ? bound - held : 0;
+    node->believed     = bound;
     left               = left < SCHED_FREE_MAX ? left : SCHED_FREE_MAX;
     return wanted < left ? wanted : (uint32_t)left;
 }
@@ -101,7 +102,9 @@ kt_sched_beat(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
     node->kept      = (uint32_t)event->beat.n_kept;
     node->leaving   = event->beat.leaving;
     node->capacity  = node->free + (uint32_t)event->beat.n_held;
-    node->credit    = node->free > unseen ? node->free - unseen : 0;
+    node->claimed   = event->beat.free < SCHED_FREE_MAX ? event->beat.free : SCHED_FREE_MAX;
+    node->claimed += (uint32_t)event->beat.n_held;
+    node->credit = node->free > unseen ? node->free - unseen : 0;
     if (!event->beat.n_held)
         node->stalled = false;  // it gave back what it was asked for
     kt_sched_node_expire(self, node);

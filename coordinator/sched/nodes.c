@@ -147,6 +147,17 @@ kt_sched_node_credit(kt_sched_t *self, kt_sched_node_t *node)
 {
     if (node->credit < node->capacity)
         node->credit++;
+    kt_sched_node_refresh(self, node);
+}
+
+void
+kt_sched_node_ended(kt_sched_t *self, kt_sched_node_t *node)
+{
+    node->believed++;
+    if (node->capacity < node->believed && node->capacity < node->claimed) {
+        node->capacity++;
+        node->credit++;
+    }
     node->ended++;
     node->hoards = false;
     kt_sched_node_progress(self, node);
@@ -239,7 +250,7 @@ lose_node(kt_sched_t *self, kt_sched_node_t *node)
     node->lost = true;
     kt_sched_node_refresh(self, node);
     give_all_back(self, node, KT_SCHED_JOB_ON_LOST, others);
-    node->credit = node->capacity = node->free = node->kept = 0;
+    node->credit = node->capacity = node->free = node->kept = node->claimed = 0;
     kt_sched_node_refresh(self, node);
     set_timer(self, node, self->now_ms + SCHED_LOST_MS);
 }

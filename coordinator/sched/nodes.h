@@ -7,8 +7,10 @@ kt_sched_node_t *kt_sched_node_find(const kt_sched_t *self, kt_node_handle_t han
 // HELLO: a new node, the same one again, or the same one under a new handle. NULL when there is no memory or no place:
 // the HELLO is then ignored.
 kt_sched_node_t *kt_sched_node_hello(kt_sched_t *self, const kt_event_t *event);
-void             kt_sched_node_progress(kt_sched_t *self, kt_sched_node_t *node);  // a file began, advanced or ended
-void             kt_sched_node_heard(kt_sched_t *self, kt_sched_node_t *node);
+// It has ended a file, other than by refusing it: one more is believed, and it makes progress.
+void kt_sched_node_ended(kt_sched_t *self, kt_sched_node_t *node);
+void kt_sched_node_progress(kt_sched_t *self, kt_sched_node_t *node);  // a file began, advanced or ended
+void kt_sched_node_heard(kt_sched_t *self, kt_sched_node_t *node);
 // BYE: its jobs are requeued without blame.
 void kt_sched_node_leave(kt_sched_t *self, kt_sched_node_t *node);
 void kt_sched_node_refuse(kt_sched_t *self, kt_sched_node_t *node);  // a frame to it could not be sent

@@ -76,9 +76,10 @@ kt_sched_job_succeed(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_a
     if (node && node != args->node)
         kt_sched_emit_node(self, KT_ACT_CANCEL, node->handle, job->id);
     kt_sched_job_to_ledger(self, job, KT_SCHED_JOB_STORING);
-    if (node && node == args->node)
+    if (node && node == args->node) {
+        kt_sched_node_ended(self, node);
         kt_sched_node_credit(self, node);
-    else if (node)
+    } else if (node)
         kt_sched_node_refresh(self, node);
     job->payload         = args->tag;
     job->outcome_attempt = args->attempt;

@@ -84,6 +84,8 @@ struct kt_sched_node {
     uint64_t            last_batch, seen_batch, beat, progress, done, failed;
     uint64_t            ended, ended_before;  // files given by this coordinator that it ended; at the last BEAT
     uint32_t            recent;               // of them in the last BEATs: halved with each
+    uint32_t            claimed;              // files that it says that it can hold, of its last BEAT
+    uint64_t            believed;             // files that it may have: of the last BEAT, and those that it ended since
     bool                stalled;              // loses its files and gets none before there is progress
     bool                hoards;               // was stalled and has ended nothing since: a file per slot
     int64_t             heard_ms, progress_ms;

@@ -218,6 +218,7 @@ job_take_failure(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_
         return;
     }
     node->failed++;
+    kt_sched_node_ended(self, node);
     kt_err_t err = args->err == KT_OK || args->err == KT_ENODELOST ? KT_EMESSAGE : args->err;
     if (args->err == KT_ECRASH)
         kt_sched_node_crash(self, node->name, job->id);

@@ -74,8 +74,23 @@ Test(sched_credit, what_it_ends_quickly_it_may_have_ahead)
         sched_word(KT_EV_RESULT, A, job, 1, KT_OK);
         sched_stored(job, KT_STORED_NEW, false);
     }
+    cr_assert_eq(view_of(A).credit + view_of(A).held, 2 * BELIEVED, "one more for each, before the next BEAT");
     sched_beat(A, 99, 100, NULL, 0);
     cr_assert_eq(view_of(A).credit + view_of(A).held, 2 * BELIEVED);
+}
+
+Test(sched_credit, files_that_it_refuses_make_no_more_believable)
+{
+    sched_tell((kt_event_t){.type = KT_EV_LEASE_OPEN});
+    sched_hello_as(A, "alpha", 1);
+    sched_claimed_with(1, MANY, 0, 0);
+    sched_beat(A, 0, 100, NULL, 0);
+    for (uint64_t job = 1; job <= BELIEVED; job++)
+        sched_word(KT_EV_FAILED, A, job, 1, KT_EAGAIN);
+    cr_assert_leq(view_of(A).credit + view_of(A).held, BELIEVED);
+    sched_beat(A, 99, 100, NULL, 0);
+    cr_assert_leq(view_of(A).credit + view_of(A).held, 2 * BELIEVED);  // those of the BEAT are on their way
+    cr_assert_leq(view_of(A).credit, BELIEVED);
 }
 
 Test(sched_credit, more_slots_than_the_setting_are_not_believed)
