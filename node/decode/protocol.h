@@ -32,11 +32,11 @@ enum {
     KT_DECODE_VERSION  = 5,
     KT_DECODE_FD       = 3,    // the server socket's descriptor in kithara-decode
     KT_DECODE_CHILDREN = 256,  // more at a time are refused with KT_EFULL
-    KT_RING_SLOTS      = 8,
+    KT_RING_SLOTS      = 16,
     KT_RING_SLOT_BYTES =
         512 * 1024,  // reduced planes (at most 345,600 bytes) and vectors (at most 98,304) of a picture
     KT_RING_BYTES     = KT_RING_SLOTS * KT_RING_SLOT_BYTES,
-    KT_BATCH_PICTURES = 3,  // of a packet, which costs two switches where both processes share a core
+    KT_BATCH_PICTURES = 7,  // of a packet, which costs two switches where both processes share a core
     KT_LARGE_SLOTS    = 2,
     KT_LARGE_BYTES    = KT_WHOLE_MOST * KT_WHOLE_MOST * 3 / 2,
     KT_WHY_BYTES      = 240,

@@ -70,15 +70,39 @@ say_pcm(int fd, uint32_t slot, uint32_t bytes)
     say_record(fd, (kt_decode_record_t){.kind = KT_DECODE_PCM, .slot = slot, .bytes = bytes});
 }
 
+static void
+say_pictures_from(int fd, size_t first, size_t n)
+{
+    out.record = (kt_decode_record_t){.kind = KT_DECODE_PICTURE};
+    for (size_t i = 0; i < n; i++)
+        out.pictures[i] = (kt_decode_picture_t){.index        = first + i,
+                                                .time_s       = (double)(first + i) / 25,
+                                                .width        = 4,
+                                                .height       = 4,
+                                                .whole_factor = 1,
+                                                .slot         = (uint32_t)i};
+    say(fd, sizeof out.record + n * sizeof *out.pictures);
+}
+
 // That nobody asked for.
 static void
 say_pictures(int fd, size_t n)
 {
     say_media_info(fd, 1000, 2);
-    out.record = (kt_decode_record_t){.kind = KT_DECODE_PICTURE};
-    for (size_t i = 0; i < n; i++)
-        out.pictures[i] = (kt_decode_picture_t){.index = i, .width = 4, .height = 4, .whole_factor = 1};
-    say(fd, sizeof out.record + n * sizeof *out.pictures);
+    say_pictures_from(fd, 0, n);
+}
+
+// No lie: full packets, the second one after the slots of the first have come back in one record.
+static void
+say_full_packets(int fd)
+{
+    kt_decode_record_t back;
+    say_pictures(fd, KT_BATCH_PICTURES);
+    if (recv(fd, &back, sizeof back, 0) != sizeof back || back.kind != KT_DECODE_SLOT ||
+        back.slots != (1u << KT_BATCH_PICTURES) - 1)
+        return;
+    say_pictures_from(fd, KT_BATCH_PICTURES, KT_BATCH_PICTURES);
+    say_end(fd);
 }
 
 static void
@@ -136,6 +160,8 @@ lie(const char *how, int fd)
         say_pictures(fd, 0);
     else if (!strcmp(how, "crowd"))
         say_pictures(fd, KT_BATCH_PICTURES + 1);
+    else if (!strcmp(how, "full"))
+        say_full_packets(fd);
 }
 
 // Takes requests until the client disconnects; answers each with the forged record and disconnects.
@@ -228,6 +254,22 @@ Test(decode_hostile, slots_and_lengths_that_cannot_be_are_refused)
     expect_lie("picture", KT_EDECODER);
     expect_lie("no picture", KT_EDECODER);
     expect_lie("crowd", KT_EDECODER);
+}
+
+Test(decode_hostile, full_packets_of_pictures_are_read_in_order_and_their_slots_returned_at_once)
+{
+    fx_open_plain();
+    setenv("KITHARA_DECODE_LIE", "full", 1);
+    cr_assert_eq(kt_decode_server_new(&fx_server, "/proc/self/exe"), KT_OK);
+    unsetenv("KITHARA_DECODE_LIE");
+    fx_write("any", "x", 1);
+    fx_film_t *film = fx_film("any", &FX_FILM, &FX_LIMITS);
+    cr_expect_eq(film->err, KT_OK, "%s: %s", kt_err_name(film->err), film->why);
+    cr_assert_eq(film->pictures, 2 * (size_t)KT_BATCH_PICTURES);
+    for (size_t i = 0; i < film->pictures; i++)
+        cr_expect_eq(film->picture[i].index, i);
+    fx_film_free(film);
+    fx_close();
 }
 
 Test(decode_hostile, sound_beyond_the_limit_is_refused_by_the_client_too)
