@@ -86,7 +86,7 @@ class Progress(unittest.TestCase):
             for name in names:
                 with wave.open(name, "wb") as out:
                     out.setparams((2, 2, 44100, 0, "NONE", ""))
-                    out.writeframes(os.urandom(44100 * 4 * 60))
+                    out.writeframes(os.urandom(44100 * 4 * 60) * 3)  # long enough to be seen in work
             master, slave = pty.openpty()
             fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
             process = subprocess.Popen([KITHARA, "analyze", "--workers", "1", "-o", "csv", *names], stdout=subprocess.DEVNULL, stderr=slave)
