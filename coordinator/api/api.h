@@ -85,7 +85,7 @@ json_t *kt_api_path(const char *file_path);              // a URL without its qu
 json_t *kt_api_error(kt_err_t err, const char *detail);  // {"code","number","text","detail"}, null for KT_OK
 json_t *kt_api_time(int64_t wall_ms);                    // RFC 3339; null for 0
 
-enum { KT_API_ROUNDED_S = 60 };  // what a reader without the token is told of a time of the process: whole minutes
+enum { KT_API_ROUNDED_S = 60 };  // start time and uptime are rounded to this for a reader without the token
 
 // views.c
 void kt_api_health(kt_api_t *self);

@@ -33,8 +33,8 @@ frontend_describe(const void *work, kt_gpu_batch_t *out)
              .item_bytes = peaks * (uint32_t)sizeof(kt_gpu_peak_t), .entry_bytes = sizeof(kt_gpu_peak_t), .used = used};
         out->wanted |= lists[p] ? 1U << used | 1U << slice | 1U << peak : 0;
     }
-    // Mel alone may be computed in float (kt_cuda_frontend), so its batches are kept apart: bytes never depend on
-    // company.
+    // Mel alone may be computed in float (kt_cuda_frontend). Its batches are kept apart, so that the bytes do not
+    // depend on what else is in the batch.
     out->config[sizeof plan->opts] = out->wanted == 1U << KT_ROW_MEL;
 }
 

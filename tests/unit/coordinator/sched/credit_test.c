@@ -100,6 +100,18 @@ Test(sched_credit, more_slots_than_the_setting_are_not_believed)
     cr_assert_eq(view_of(A).slots, 64);  // of the fixture
 }
 
+// Returns the number of files that alpha holds; beta has none.
+static size_t
+alpha_starts_two_beside_beta(kt_held_t held[MANY])
+{
+    sched_tell((kt_event_t){.type = KT_EV_LEASE_OPEN});
+    sched_hello_as(A, "alpha", 1);
+    sched_hello_as(B, "beta", 2);
+    sched_claimed_with(1, 2, 0, 0);
+    sched_beat(A, 0, 2, NULL, 0);
+    return hold_what_was_sent(held, true);
+}
+
 Test(sched_credit, what_waits_is_taken_back_when_another_node_is_idle)
 {
     kt_held_t held[MANY];
@@ -141,12 +153,7 @@ Test(sched_credit, what_waits_stays_where_no_other_node_is_idle)
 Test(sched_credit, a_node_without_progress_loses_its_files_without_blame_and_gets_none)
 {
     kt_held_t held[MANY];
-    sched_tell((kt_event_t){.type = KT_EV_LEASE_OPEN});
-    sched_hello_as(A, "alpha", 1);
-    sched_hello_as(B, "beta", 2);
-    sched_claimed_with(1, 2, 0, 0);
-    sched_beat(A, 0, 2, NULL, 0);
-    size_t n = hold_what_was_sent(held, true);
+    size_t    n = alpha_starts_two_beside_beta(held);
     sched_beat(A, 99, 0, held, n);
     seconds_pass(STALL_MS / 1000 + 1, held, n, NULL);
     cr_assert(sched_one(KT_ACT_TAKE_BACK)->on);
@@ -167,12 +174,7 @@ Test(sched_credit, a_slow_node_whose_counters_grow_keeps_its_files)
 {
     kt_held_t held[MANY];
     uint64_t  progress = 0;
-    sched_tell((kt_event_t){.type = KT_EV_LEASE_OPEN});
-    sched_hello_as(A, "alpha", 1);
-    sched_hello_as(B, "beta", 2);
-    sched_claimed_with(1, 2, 0, 0);
-    sched_beat(A, 0, 2, NULL, 0);
-    size_t n = hold_what_was_sent(held, true);
+    size_t    n        = alpha_starts_two_beside_beta(held);
     seconds_pass(2 * STALL_MS / 1000, held, n, &progress);
     cr_assert_eq(sched_count(KT_ACT_TAKE_BACK), 0);
     cr_assert_eq(view_of(A).held, n);

@@ -84,7 +84,7 @@ say_pictures_from(int fd, size_t first, size_t n)
     say(fd, sizeof out.record + n * sizeof *out.pictures);
 }
 
-// That nobody asked for.
+// Pictures that the request does not ask for.
 static void
 say_pictures(int fd, size_t n)
 {
