@@ -94,11 +94,22 @@ kt_credentials_load(kt_credentials_t *self, const char *state_dir, char why[KT_C
 
 void
 kt_credential_sign(const kt_credentials_t *self, kt_run_id_t id, uint32_t attempt,
-                   const uint8_t node_key[KT_CURVE_BYTES], uint8_t out[KT_CREDENTIAL_BYTES])
+                   const uint8_t node_key[KT_CURVE_BYTES], kt_credential_t *out)
 {
     kt_digest_t digest;
     credential_compute(&self->keys[0], id, attempt, node_key, &digest);
-    memcpy(out, digest.bytes, KT_CREDENTIAL_BYTES);
+    out->attempt = attempt;
+    memcpy(out->node_key, node_key, KT_CURVE_BYTES);
+    memcpy(out->bytes, digest.bytes, KT_CREDENTIAL_BYTES);
+}
+
+bool
+kt_credential_is(const kt_credential_t *self, uint32_t attempt, const uint8_t node_key[KT_CURVE_BYTES],
+                 const void *bytes, size_t n)
+{
+    return self->attempt && self->attempt == attempt && n == KT_CREDENTIAL_BYTES &&
+           memcmp(self->node_key, node_key, KT_CURVE_BYTES) == 0 &&
+           kt_secret_same(self->bytes, bytes, KT_CREDENTIAL_BYTES);
 }
 
 bool

@@ -25,8 +25,17 @@ KT_MUST_USE kt_err_t kt_credentials_init(kt_credentials_t *self, const kt_curve_
 enum { KT_CREDENTIALS_WHY = 320 };
 KT_MUST_USE kt_err_t kt_credentials_load(kt_credentials_t *self, const char *state_dir, char why[KT_CREDENTIALS_WHY]);
 
+// The credential of one dispatch. It is kept with the run, because a comparison costs less than another HMAC.
+typedef struct kt_credential {
+    uint32_t attempt;  // 0: of no dispatch
+    uint8_t  node_key[KT_CURVE_BYTES], bytes[KT_CREDENTIAL_BYTES];
+} kt_credential_t;
+
 void kt_credential_sign(const kt_credentials_t *self, kt_run_id_t id, uint32_t attempt,
-                        const uint8_t node_key[KT_CURVE_BYTES], uint8_t out[KT_CREDENTIAL_BYTES]);
-// In constant time for each secret.
+                        const uint8_t node_key[KT_CURVE_BYTES], kt_credential_t *out);
+// Whether those bytes are the credential of that dispatch and it was to that node. In constant time for the bytes.
+bool kt_credential_is(const kt_credential_t *self, uint32_t attempt, const uint8_t node_key[KT_CURVE_BYTES],
+                      const void *bytes, size_t n);
+// Computes what the bytes must be. In constant time for each secret.
 bool kt_credential_check(const kt_credentials_t *self, kt_run_id_t id, uint32_t attempt,
                          const uint8_t node_key[KT_CURVE_BYTES], const void *bytes, size_t n);

@@ -2,6 +2,7 @@
 // BATCHes, for the documents of failures that no node wrote, and for the release of all claims at the end. Loop thread.
 #pragma once
 
+#include "coordinator/access/credential.h"
 #include "coordinator/ledger/actor.h"
 #include "coordinator/sched/scheduler.h"
 
@@ -12,12 +13,13 @@ typedef struct kt_tag {
 } kt_tag_t;
 
 typedef struct kt_claim {
-    kt_tag_t    tag;
-    kt_run_id_t id;
-    char       *body;
-    size_t      body_bytes;
-    int64_t     created_wall_ms;  // when the job came in; 0: not known, or this is not its first run
-    bool        sent;             // to a node, at least once, by any coordinator
+    kt_tag_t        tag;
+    kt_run_id_t     id;
+    char           *body;
+    size_t          body_bytes;
+    int64_t         created_wall_ms;  // when the job came in; 0: not known, or this is not its first run
+    bool            sent;             // to a node, at least once, by any coordinator
+    kt_credential_t credential;       // of the last sending by this coordinator
 } kt_claim_t;
 
 // A node's outcome on its way into the ledger: the request is the actor's while posted.

@@ -18,7 +18,6 @@ kt_dispatcher_init(kt_dispatcher_t *self, const kt_dispatcher_opts_t *opts, cons
     *self = (kt_dispatcher_t){.opts = *opts};
     kt_buf_init(&self->frame, KT_MAX_FRAME_BYTES);
     kt_buf_init(&self->works, LIST_BYTES);
-    kt_buf_init(&self->signs, LIST_BYTES);
     kt_buf_init(&self->jobs, LIST_BYTES);
     kt_buf_init(&self->refused, LIST_BYTES);
     return kt_sched_new(&self->sched, sched);
@@ -27,7 +26,7 @@ kt_dispatcher_init(kt_dispatcher_t *self, const kt_dispatcher_opts_t *opts, cons
 void
 kt_dispatcher_fini(kt_dispatcher_t *self)
 {
-    kt_buf_t *all[] = {&self->frame, &self->works, &self->signs, &self->jobs, &self->refused};
+    kt_buf_t *all[] = {&self->frame, &self->works, &self->jobs, &self->refused};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         kt_buf_fini(all[i]);
     if (self->sched)
@@ -175,27 +174,32 @@ dispatcher_act_claim(kt_dispatcher_t *self, const kt_action_t *action)
     kt_ledger_port_post(self->opts.port, &request);
 }
 
-// Those from `first` on. The pointers to the credentials are set here, at the end: their buffer moves while it grows.
+// Those from `first` on.
 static void
 dispatcher_send_batch(kt_dispatcher_t *self, const kt_action_t *action, size_t first, size_t n)
 {
-    kt_wire_work_t *works = (kt_wire_work_t *)(void *)self->works.bytes + first;
-    kt_msg_t        msg   = {.type = KT_MSG_BATCH};
-    for (size_t i = 0; i < n; i++)
-        works[i].credential.at = self->signs.bytes + (first + i) * KT_CREDENTIAL_BYTES;
+    kt_msg_t msg       = {.type = KT_MSG_BATCH};
     msg.batch.number   = action->batch;
-    msg.batch.items.at = works;
+    msg.batch.items.at = (kt_wire_work_t *)(void *)self->works.bytes + first;
     msg.batch.items.n  = n;
     kt_dispatcher_send(self, action->node, &msg);
 }
 
 static void
-dispatcher_sign(kt_dispatcher_t *self, const kt_peer_t *peer, const kt_sent_t *sent)
+dispatcher_sign(kt_dispatcher_t *self, const kt_peer_t *peer, const kt_sent_t *sent, kt_claim_t *claim)
 {
-    uint8_t bytes[KT_CREDENTIAL_BYTES] = {0};
+    claim->credential = (kt_credential_t){0};
     if (peer)
-        kt_credential_sign(self->opts.credentials, sent->id, sent->attempt, peer->key_bytes, bytes);
-    kt_buf_add(&self->signs, bytes, sizeof bytes);
+        kt_credential_sign(self->opts.credentials, sent->id, sent->attempt, peer->key_bytes, &claim->credential);
+}
+
+bool
+kt_dispatcher_knows(const kt_dispatcher_t *self, const kt_peer_t *peer, kt_run_id_t id, uint32_t attempt,
+                    kt_bytes_t credential)
+{
+    const kt_claim_t *claim = kt_claims_find(&self->claims, id);
+    return (claim && kt_credential_is(&claim->credential, attempt, peer->key_bytes, credential.at, credential.n)) ||
+           kt_credential_check(self->opts.credentials, id, attempt, peer->key_bytes, credential.at, credential.n);
 }
 
 // The time in the queue ends with the first sending: a job that has attempts was sent before, by this coordinator or
@@ -217,7 +221,6 @@ dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
     if (peer && peer->cancels.length)  // first, because the batch takes the room of the cancelled jobs
         kt_peers_flush(self->opts.peers, dispatcher_send_to_peer, self);
     kt_buf_clear(&self->works);
-    kt_buf_clear(&self->signs);
     for (size_t i = 0; i < action->count; i++) {
         const kt_sent_t *sent  = &self->actions.jobs[action->first_job + i];
         kt_claim_t      *claim = sent->tag;
@@ -229,7 +232,7 @@ dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
                                   .deadline_ms = (uint64_t)self->opts.job_deadline_ms,
                                   .isolated    = action->isolated,
                                   .exclusive   = action->exclusive,
-                                  .credential  = {NULL, KT_CREDENTIAL_BYTES}};
+                                  .credential  = {(const char *)claim->credential.bytes, KT_CREDENTIAL_BYTES}};
         size_t           more  = kt_wire_work_bytes(&work);
         dispatcher_count_sent(self, claim);
         if (n > first && (bytes + more > KT_MAX_FRAME_BYTES || n - first == BATCH_ITEMS)) {
@@ -238,8 +241,8 @@ dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
             bytes = FRAME_HEAD_BYTES;
         }
         kt_buf_add(&self->works, &work, sizeof work);
-        dispatcher_sign(self, peer, sent);
-        if (self->works.err || self->signs.err)
+        dispatcher_sign(self, peer, sent, claim);
+        if (self->works.err)
             break;  // the next BEATs lack the unsent jobs, which are then sent again
         bytes += more;
         n++;

@@ -40,7 +40,6 @@ typedef struct kt_dispatcher {
     kt_claims_t          claims;
     kt_buf_t             frame;     // a message being encoded
     kt_buf_t             works;     // kt_wire_work_t of a batch
-    kt_buf_t             signs;     // their credentials, KT_CREDENTIAL_BYTES each
     kt_buf_t             jobs;      // kt_sched_claim_t of a claim
     kt_buf_t             refused;   // kt_node_handle_t: connections that a send did not find
     bool                 claiming;  // a CLAIM is with the ledger
@@ -59,6 +58,9 @@ KT_MUST_USE kt_err_t kt_dispatcher_step(kt_dispatcher_t *self, const kt_event_t 
 void                 kt_dispatcher_step_or_fail(kt_dispatcher_t *self, const kt_event_t *event);
 void                 kt_dispatcher_send(kt_dispatcher_t *self, kt_node_handle_t to, const kt_msg_t *msg);
 void kt_dispatcher_send_drain(kt_dispatcher_t *self, const char *node_name, bool on, const char *reason);
+// Whether this attempt of the run was given to this node, by any coordinator of the farm.
+bool kt_dispatcher_knows(const kt_dispatcher_t *self, const kt_peer_t *peer, kt_run_id_t id, uint32_t attempt,
+                         kt_bytes_t credential);
 // The turn ends: gathered acknowledgements go out, connections that were not found are reported to the scheduler.
 void kt_dispatcher_flush(kt_dispatcher_t *self);
 // After the answers of a turn: one WORK event for all new jobs.

@@ -87,19 +87,11 @@ receiver_log_credential(kt_receiver_t *self, const kt_peer_t *peer, const char *
                 (unsigned long long)(refused->started + refused->held + refused->outcome));
 }
 
-// Whether this attempt of the run was given to this node, by any coordinator of the farm.
-static bool
-receiver_knows(kt_receiver_t *self, const kt_peer_t *peer, kt_run_id_t id, uint32_t attempt, kt_bytes_t credential)
-{
-    return kt_credential_check(self->dispatcher->opts.credentials, id, attempt, peer->key_bytes, credential.at,
-                               credential.n);
-}
-
 static bool
 receiver_knows_held(kt_receiver_t *self, const kt_peer_t *peer, const kt_wire_held_t *at, const char *what,
                     uint64_t *refused)
 {
-    if (receiver_knows(self, peer, run_of(at->job, at->run), attempt_of(at->attempt), at->credential))
+    if (kt_dispatcher_knows(self->dispatcher, peer, run_of(at->job, at->run), attempt_of(at->attempt), at->credential))
         return true;
     ++*refused;
     receiver_log_credential(self, peer, what, at->job, at->attempt);
@@ -214,7 +206,7 @@ receiver_on_outcome(kt_receiver_t *self, kt_peer_t *peer, const kt_wire_outcome_
                         .err     = (kt_err_t)outcome->err,
                         .took_ms = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms};
     // The sender alone is told, so that it does not keep what nobody takes.
-    if (!receiver_knows(self, peer, event.id, event.attempt, outcome->credential)) {
+    if (!kt_dispatcher_knows(self->dispatcher, peer, event.id, event.attempt, outcome->credential)) {
         self->counters->refused_credentials.outcome++;
         receiver_log_credential(self, peer, "outcome", outcome->job, outcome->attempt);
         kt_peer_cancel(self->peers, peer, event.id);

@@ -120,13 +120,13 @@ MUTATIONS = {
     "a doubt is refuted by a node that was not given the file": [
         (OUTCOME, "if (!name || name == by->name || job->node != by)", "if (!name)")],
     "an outcome needs no credential": [
-        (RECEIVER, "if (!receiver_knows(self, peer, event.id, event.attempt, outcome->credential)) {",
-         "if (!receiver_knows(self, peer, event.id, event.attempt, outcome->credential) && !outcome->document.n) {")],
+        (RECEIVER, "if (!kt_dispatcher_knows(self->dispatcher, peer, event.id, event.attempt, outcome->credential)) {",
+         "if (!outcome->document.n) {")],
     "an entry of a BEAT needs no credential": [
         (RECEIVER, "        if (receiver_knows_held(self, peer, at, \"held\", &self->counters->refused_credentials.held))",
          "        (void)receiver_knows_held(self, peer, at, \"held\", &self->counters->refused_credentials.held);")],
-    "all items of a BATCH have the first one's credential": [
-        (DISPATCHER, "self->signs.bytes + (first + i) * KT_CREDENTIAL_BYTES;", "self->signs.bytes + first;")],
+    "a run that is sent again has the first sending's credential": [
+        (DISPATCHER, "    claim->credential = (kt_credential_t){0};\n    if (peer)", "    if (peer && !claim->credential.attempt)")],
     "a failure comes in as a success": [
         (RECEIVER, "outcome->err ? KT_EV_FAILED : KT_EV_RESULT", "KT_EV_RESULT")],
     "kept outcomes of a BEAT are not seen": [

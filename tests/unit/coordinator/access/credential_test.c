@@ -10,8 +10,9 @@
 static char              folder[] = "/tmp/kithara-credential-XXXXXX", keys[64];
 static kt_curve_t        pair, other;
 static kt_credentials_t  self;
-static uint8_t           node[KT_CURVE_BYTES] = {1, 2, 3}, signature[KT_CREDENTIAL_BYTES];
-static const kt_run_id_t RUN                  = {7, 2};
+static uint8_t           node[KT_CURVE_BYTES] = {1, 2, 3}, other_node[KT_CURVE_BYTES] = {1, 2, 4};
+static kt_credential_t   given;
+static const kt_run_id_t RUN = {7, 2};
 
 static void
 set_up(void)
@@ -22,7 +23,7 @@ set_up(void)
     cr_assert_eq(kt_curve_new(&pair), KT_OK);
     cr_assert_eq(kt_curve_new(&other), KT_OK);
     cr_assert_eq(kt_credentials_init(&self, &pair), KT_OK);
-    kt_credential_sign(&self, RUN, 5, node, signature);
+    kt_credential_sign(&self, RUN, 5, node, &given);
 }
 
 static void
@@ -59,28 +60,43 @@ TestSuite(credential, .init = set_up, .fini = tear_down);
 static bool
 known(const kt_credentials_t *by)
 {
-    return kt_credential_check(by, RUN, 5, node, signature, sizeof signature);
+    return kt_credential_check(by, RUN, 5, node, given.bytes, sizeof given.bytes);
 }
 
 Test(credential, is_of_one_job_run_attempt_and_node)
 {
-    uint8_t other_node[KT_CURVE_BYTES] = {1, 2, 4};
     cr_assert(known(&self));
-    cr_assert_not(kt_credential_check(&self, (kt_run_id_t){8, 2}, 5, node, signature, sizeof signature));
-    cr_assert_not(kt_credential_check(&self, (kt_run_id_t){7, 3}, 5, node, signature, sizeof signature));
-    cr_assert_not(kt_credential_check(&self, RUN, 6, node, signature, sizeof signature));
-    cr_assert_not(kt_credential_check(&self, RUN, 5, other_node, signature, sizeof signature));
+    cr_assert_not(kt_credential_check(&self, (kt_run_id_t){8, 2}, 5, node, given.bytes, sizeof given.bytes));
+    cr_assert_not(kt_credential_check(&self, (kt_run_id_t){7, 3}, 5, node, given.bytes, sizeof given.bytes));
+    cr_assert_not(kt_credential_check(&self, RUN, 6, node, given.bytes, sizeof given.bytes));
+    cr_assert_not(kt_credential_check(&self, RUN, 5, other_node, given.bytes, sizeof given.bytes));
 }
 
 Test(credential, a_changed_or_shortened_one_is_none)
 {
-    for (size_t i = 0; i < sizeof signature; i++) {
-        signature[i] ^= 1;
+    for (size_t i = 0; i < sizeof given.bytes; i++) {
+        given.bytes[i] ^= 1;
         cr_assert_not(known(&self));
-        signature[i] ^= 1;
-        cr_assert_not(kt_credential_check(&self, RUN, 5, node, signature, i));
+        given.bytes[i] ^= 1;
+        cr_assert_not(kt_credential_check(&self, RUN, 5, node, given.bytes, i));
     }
     cr_assert_not(kt_credential_check(&self, RUN, 5, node, NULL, 0));
+}
+
+Test(credential, one_that_was_given_is_of_that_attempt_and_node)
+{
+    kt_credential_t none = {0}, copy = given;
+    cr_assert(kt_credential_is(&given, 5, node, copy.bytes, sizeof copy.bytes));
+    cr_assert_not(kt_credential_is(&given, 6, node, copy.bytes, sizeof copy.bytes));
+    cr_assert_not(kt_credential_is(&given, 5, other_node, copy.bytes, sizeof copy.bytes));
+    cr_assert_not(kt_credential_is(&given, 5, node, copy.bytes, sizeof copy.bytes - 1));
+    cr_assert_not(kt_credential_is(&given, 5, node, NULL, 0));
+    cr_assert_not(kt_credential_is(&none, 0, none.node_key, none.bytes, sizeof none.bytes));
+    for (size_t i = 0; i < sizeof copy.bytes; i++) {
+        copy.bytes[i] ^= 1;
+        cr_assert_not(kt_credential_is(&given, 5, node, copy.bytes, sizeof copy.bytes));
+        copy.bytes[i] ^= 1;
+    }
 }
 
 Test(credential, every_process_with_the_pair_knows_it_and_no_other)
@@ -95,7 +111,7 @@ Test(credential, every_process_with_the_pair_knows_it_and_no_other)
 Test(credential, the_pair_before_a_rotation_is_accepted_and_the_new_one_signs)
 {
     kt_credentials_t rotated;
-    uint8_t          by_new[KT_CREDENTIAL_BYTES];
+    kt_credential_t  by_new;
     char             why[KT_CREDENTIALS_WHY];
     write_secret("coordinator.secret", other.secret_key);
     write_secret("coordinator-old.secret", pair.secret_key);
@@ -104,9 +120,9 @@ Test(credential, the_pair_before_a_rotation_is_accepted_and_the_new_one_signs)
     cr_assert_eq(kt_credentials_load(&rotated, folder, why), KT_OK, "%s", why);
     cr_assert_eq(rotated.n, 2);
     cr_assert(known(&rotated));
-    kt_credential_sign(&rotated, RUN, 5, node, by_new);
-    cr_assert_neq(memcmp(by_new, signature, sizeof by_new), 0);
-    cr_assert(kt_credential_check(&rotated, RUN, 5, node, by_new, sizeof by_new));
+    kt_credential_sign(&rotated, RUN, 5, node, &by_new);
+    cr_assert_neq(memcmp(by_new.bytes, given.bytes, sizeof by_new.bytes), 0);
+    cr_assert(kt_credential_check(&rotated, RUN, 5, node, by_new.bytes, sizeof by_new.bytes));
 }
 
 Test(credential, the_secret_of_a_node_in_the_same_folder_is_not_accepted)

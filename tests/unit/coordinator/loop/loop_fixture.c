@@ -257,11 +257,11 @@ loop_result(uint64_t job, kt_err_t err, const char *document)
 kt_bytes_t
 loop_credential(kt_run_id_t id, uint32_t attempt, const char *key)
 {
-    static uint8_t bytes[KT_CREDENTIAL_BYTES];
-    uint8_t        node_key[KT_CURVE_BYTES];
+    static kt_credential_t credential;
+    uint8_t                node_key[KT_CURVE_BYTES];
     cr_assert(kt_curve_bytes(key, node_key));
-    kt_credential_sign(&credentials, id, attempt, node_key, bytes);
-    return (kt_bytes_t){(const char *)bytes, sizeof bytes};
+    kt_credential_sign(&credentials, id, attempt, node_key, &credential);
+    return (kt_bytes_t){(const char *)credential.bytes, sizeof credential.bytes};
 }
 
 size_t

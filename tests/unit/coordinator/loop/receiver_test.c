@@ -162,6 +162,19 @@ Test(receiver, a_credential_is_of_one_run_and_attempt)
     cr_assert_eq(posted_count(KT_LREQ_STORE), 1);
 }
 
+Test(receiver, what_matches_its_claim_is_not_computed_again)
+{
+    static const kt_credentials_t NONE;
+    char                          given[KT_CREDENTIAL_BYTES];
+    loop_send_jobs(1);
+    uint32_t attempt = loop_work(1)->attempt;
+    memcpy(given, loop_work(1)->credential.at, sizeof given);
+    loop.dispatcher.opts.credentials = &NONE;
+    say_all(NODE_A, KEY_A, attempt, (kt_bytes_t){given, sizeof given});
+    cr_assert_eq(posted_count(KT_LREQ_STORE), 1);
+    cr_assert_eq(loop.counters.refused_credentials.started, 0);
+}
+
 Test(receiver, thousands_of_invented_entries_starve_nobody)
 {
     enum { INVENTED = 8192 };
