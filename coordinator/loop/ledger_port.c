@@ -64,8 +64,10 @@ kt_ledger_port_post(kt_ledger_port_t *self, kt_ledger_request_t **request_p)
     if (!self->overflow.length && !self->post(self->post_context, &request))
         return;
     kt_buf_add(&self->overflow, &request, sizeof request);
-    if (self->overflow.err)
-        self->sink.fatal(self->sink.context, "LEDGER-REQUEST-LOST", self->overflow.err);
+    if (!self->overflow.err)
+        return;
+    kt_ledger_request_destroy(&request);
+    self->sink.fatal(self->sink.context, "LEDGER-REQUEST-LOST", self->overflow.err);
 }
 
 void

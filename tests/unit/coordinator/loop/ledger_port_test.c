@@ -74,16 +74,15 @@ Test(ledger_overflow, what_still_waits_at_the_end_is_freed)
     cr_assert_eq(kt_ledger_port_overflow(&port), 2);
 }
 
-Test(ledger_overflow, no_memory_for_what_waits_is_fatal)
+Test(ledger_overflow, no_memory_for_what_waits_is_fatal_and_the_request_is_freed)
 {
     posted_room             = 0;
     port.overflow.max_bytes = sizeof(kt_ledger_request_t *) + 1;
     post(1);
     cr_assert_eq(fatals, 0);
-    kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_RELEASE, NULL), *lost = request;
-    kt_ledger_port_post(&port, &request);
+    post(2);  // freed, as the simulation's count of blocks shows
     cr_assert_eq(fatals, 1);
-    kt_ledger_request_destroy(&lost);
+    cr_assert_eq(kt_ledger_port_overflow(&port), 1);
 }
 
 Test(ledger_overflow, a_state_becomes_an_event_and_is_kept)
