@@ -101,6 +101,18 @@ has_curve(const char *address)
     return strncmp(address, "tcp://", 6) == 0 || strncmp(address, "ipc://", 6) == 0;
 }
 
+// Makes the ROUTER assign all routing ids, so that an id that a peer has chosen cannot be one that is assigned next,
+// which libzmq takes for its own fault and aborts. The first value changes how the socket names new connections, and
+// the second one how it sends; the listener that is bound already keeps to ZMTP, and the ids that peers send are
+// dropped (libzmq 4.3.4 and 4.3.5: identify_peer, xsend and xrecv in router.cpp, create_engine in
+// stream_listener_base.cpp).
+static bool
+assign_all_ids(void *bound)
+{
+    static const option_t ASSIGN[] = {{ZMQ_ROUTER_RAW, 1}, {ZMQ_ROUTER_RAW, 0}, {0}};
+    return apply_options(bound, ASSIGN);
+}
+
 // libzmq takes the first routing id of a ROUTER from rand(), which CZMQ has seeded with the time. Without a random
 // number of the kernel it stays so.
 static void
@@ -136,6 +148,9 @@ kt_socket_router(zsock_t **out, const char *bind, const kt_curve_t *key, char *e
         err = errno == EINVAL || errno == EPROTONOSUPPORT ? KT_EINVAL : KT_EPORT;
         goto fail;
     }
+    err = KT_EINVAL;
+    if (!assign_all_ids(socket))
+        goto fail;
     err = KT_EPORT;
     if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, address, &size))
         goto fail;

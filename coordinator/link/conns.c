@@ -101,8 +101,9 @@ kt_conns_ended(kt_conns_t *self, int fd)
         self->at[fd].state = NONE;
 }
 
-void
-kt_conns_close(kt_conns_t *self, int fd)
+// Closes it: libzmq sees its end.
+static void
+conns_close(kt_conns_t *self, int fd)
 {
     conn_t *conn = place_of(self, fd);
     if (!conn || !inode_of(self, fd))
@@ -138,7 +139,7 @@ kt_conns_heard(kt_conns_t *self, int fd, const char *key, int64_t now_ms)
         return false;  // what it had sent before
     if (count_of_key(self, key) >= KT_CONNS_OF_KEY) {
         conn->inode = inode_of(self, fd);
-        kt_conns_close(self, fd);
+        conns_close(self, fd);
         return false;
     }
     *conn = (conn_t){.state = HEARD, .inode = inode_of(self, fd), .since_ms = now_ms};
@@ -158,7 +159,7 @@ kt_conns_close_silent(kt_conns_t *self, int64_t now_ms)
             conn->state = NONE;
             continue;
         }
-        kt_conns_close(self, (int)fd);
+        conns_close(self, (int)fd);
         closed++;
     }
     return closed;

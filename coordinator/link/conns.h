@@ -1,7 +1,5 @@
-// kt_conns -- the TCP connections of the ROUTER, by descriptor. libzmq 4.3.4 aborts the process when it assigns a
-// routing id that a peer of another connection has chosen, and offers no way to refuse a chosen id. Ids are assigned in
-// order from a random one, so that a peer has to guess: the fewer connections one key has, and the shorter a silent one
-// lives, the less likely it hits. Loop thread.
+// kt_conns -- the TCP connections of the ROUTER, by descriptor: one key has only so many, and a silent one is closed,
+// so that no node takes the descriptors and the memory of the others. Loop thread.
 #pragma once
 
 #include "common/err.h"
@@ -22,7 +20,5 @@ void                 kt_conns_opened(kt_conns_t *self, int fd, int64_t now_ms); 
 void                 kt_conns_ended(kt_conns_t *self, int fd);
 // A message of this key came on it. False: the key has KT_CONNS_OF_KEY other connections, so that this one is closed.
 bool kt_conns_heard(kt_conns_t *self, int fd, const char *key, int64_t now_ms);
-// Closes it: libzmq sees its end.
-void kt_conns_close(kt_conns_t *self, int fd);
 // Closes those without a message for KT_CONNS_SILENT_MS since their handshake; how many.
 size_t kt_conns_close_silent(kt_conns_t *self, int64_t now_ms);

@@ -1,6 +1,5 @@
-// A routing id that libzmq assigns is five bytes: a zero and a number. A handle is that number with a higher bit set,
-// so that it is never 0 and sending needs no table. An id that a peer has chosen itself has another form: its messages
-// are dropped and its connection is closed. One that has the form of an assigned id cannot be told from it (conns.h).
+// libzmq assigns all routing ids (kt_socket_router): five bytes, a zero and a number. A handle is that number with a
+// higher bit set, so that it is never 0 and sending needs no table.
 #include "coordinator/link/router.h"
 
 #include "common/clock.h"
@@ -49,8 +48,8 @@ look_at_silent(kt_link_t *self)
     (void)kt_conns_close_silent(self->conns, now_ms);
 }
 
-// One message of two parts: the id and the frame. False: none is there. A message without key, with an id of another
-// form, or with more parts is reported with handle 0 and no bytes.
+// One message of two parts: the id and the frame. False: none is there. A message without key or with more parts is
+// reported with handle 0 and no bytes.
 static bool
 receive_router_message(void *context, void *router)
 {
@@ -64,12 +63,10 @@ receive_router_message(void *context, void *router)
         size_t id_bytes = zmq_msg_size(&part);
         memcpy(id, zmq_msg_data(&part), id_bytes < sizeof id ? id_bytes : sizeof id);
         if (zmq_msg_recv(&part, router, ZMQ_DONTWAIT) >= 0) {
-            const char *key  = zmq_msg_gets(&part, "User-Id");
-            const int   fd   = key ? zmq_msg_get(&part, ZMQ_SRCFD) : -1;
-            const bool  mine = id_bytes == ID_BYTES && id[0] == 0 && key;
-            if (!mine)
-                kt_conns_close(self->conns, fd);
-            if (!mine || zmq_msg_more(&part) || !kt_conns_heard(self->conns, fd, key, kt_clock_ms()))
+            const char *key      = zmq_msg_gets(&part, "User-Id");
+            const int   fd       = key ? zmq_msg_get(&part, ZMQ_SRCFD) : -1;
+            const bool  is_known = id_bytes == ID_BYTES && key;
+            if (!is_known || zmq_msg_more(&part) || !kt_conns_heard(self->conns, fd, key, kt_clock_ms()))
                 self->ops->frame(self->context, 0, key ? key : "none", "", 0);
             else
                 self->ops->frame(self->context, handle_of(id), key, zmq_msg_data(&part), zmq_msg_size(&part));

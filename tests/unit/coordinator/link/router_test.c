@@ -145,21 +145,75 @@ Test(router, a_message_of_more_parts_is_reported_without_its_bytes)
     cr_assert_str_eq(text, "");
 }
 
-Test(router, a_routing_id_that_the_peer_has_chosen_is_not_accepted)
+// A new client with that routing id (none: empty), which sends and is answered. The client before stays connected.
+static void
+connect_as(const char *id, size_t id_bytes)
 {
     client = zsock_new(ZMQ_DEALER);
-    zsock_set_identity(client, "chosen");
+    sent = answered = false;
     zsock_set_curve_serverkey(client, server.public_key);
     zsock_set_curve_publickey(client, own.public_key);
     zsock_set_curve_secretkey(client, own.secret_key);
+    cr_assert(id_bytes == 0 || zmq_setsockopt(zsock_resolve(client), ZMQ_ROUTING_ID, id, id_bytes) == 0);
     cr_assert_eq(zmq_connect(zsock_resolve(client), kt_link_endpoint(router)), 0);
-    kt_link_run(router);
-    cr_assert_eq(frames, 1);
-    cr_assert_eq(from, 0);
-    cr_assert_str_eq(text, "");
-    for (int i = 0; i < TICKS_MAX && !ended; i++)
-        kt_link_run(router);  // a turn each, as it has been stopped
-    cr_assert(ended, "its connection is closed");
+    for (int i = 0; i < TICKS_MAX && !answered; i++)
+        kt_link_run(router);  // a turn each, once it has been stopped
+    cr_assert(answered);
+}
+
+Test(router, a_routing_id_that_the_peer_has_chosen_is_not_used)
+{
+    static const char LONG[255] = "chosen";
+    zsock_t          *others[2];
+    connect_as("", 0);
+    const kt_node_handle_t first = from;
+    others[0]                    = client;
+    connect_as("chosen", 6);
+    cr_expect_eq(from, first + 1);
+    others[1] = client;
+    connect_as(LONG, sizeof LONG);
+    cr_expect_eq(from, first + 2);
+    zsock_destroy(&others[0]);
+    zsock_destroy(&others[1]);
+}
+
+// libzmq aborts the process where it assigns an id that a peer has chosen.
+Test(router, the_ids_that_are_assigned_next_may_be_chosen)
+{
+    enum { CHOSEN = 8 };
+    zsock_t *others[CHOSEN + 1];
+    connect_as("", 0);
+    const kt_node_handle_t first = from;
+    others[CHOSEN]               = client;
+    for (unsigned i = 0; i < CHOSEN; i++) {
+        const uint32_t next = (uint32_t)first + 1 + 2 * i;
+        const char     id[] = {0, (char)(next >> 24), (char)(next >> 16), (char)(next >> 8), (char)next};
+        connect_as(id, sizeof id);
+        cr_expect_eq(from, first + 1 + i);
+        others[i] = client;
+    }
+    for (unsigned i = 0; i < CHOSEN; i++) {
+        connect_as("", 0);
+        cr_expect_eq(from, first + CHOSEN + 1 + i);
+        zsock_destroy(&client);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        zsock_destroy(&others[i]);
+}
+
+// Of two connections that choose the same id each is answered itself: no id is taken over.
+Test(router, an_id_that_another_connection_has_chosen_is_not_taken_over)
+{
+    connect_as("\0same", 5);
+    const kt_node_handle_t first = from;
+    zsock_t               *other = client;
+    connect_as("\0same", 5);
+    cr_expect_eq(from, first + 1);
+    cr_expect_eq(kt_link_send(router, first, "first", 5), KT_OK);
+    char bytes[16] = "";
+    cr_expect_eq(zmq_recv(zsock_resolve(other), bytes, sizeof bytes - 1, 0), 5);
+    cr_expect_str_eq(bytes, "first");
+    zsock_destroy(&other);
 }
 
 // A peer that knows when the coordinator was started chooses the ids that libzmq assigns next, if the generator is
