@@ -6,12 +6,14 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from . import optional
+
 QUEUE, EXCHANGE, ROUTING_KEY = "analyzer_queue", "apollonia", "analyzer.result"  # the defaults of docs/settings.md
 
 
 def submit(url: str, messages: Iterable[dict[str, Any]], queue: str = QUEUE) -> list[str]:
     """Publishes input messages, confirmed by the broker one by one; a message without message_id gets one. The ids."""
-    import pika
+    pika = optional.module("pika")
     connection, ids = pika.BlockingConnection(pika.URLParameters(url)), []
     try:
         channel = connection.channel()
@@ -29,7 +31,7 @@ def submit(url: str, messages: Iterable[dict[str, Any]], queue: str = QUEUE) -> 
 def results(url: str, queue: str, exchange: str = EXCHANGE, timeout_s: float | None = None) -> Iterator[dict[str, Any]]:
     """The output messages, as they come. queue: of your own, durable, created and bound to the exchange, so that nothing
     is missed between two runs. A message is acknowledged when the next one is asked for. Ends after timeout_s without one."""
-    import pika
+    pika = optional.module("pika")
     connection = pika.BlockingConnection(pika.URLParameters(url))
     try:
         channel = connection.channel()

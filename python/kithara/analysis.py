@@ -3,12 +3,11 @@ from __future__ import annotations
 
 import os
 import pathlib
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import library, program
+from . import library, optional, program
 from .errors import Error
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ def analyze(path: str | os.PathLike[str], *, options: dict[str, bool] | None = N
     the program. options: analysis_options. settings: NAME=value texts. Error, with its document, for a file that fails."""
     try:
         library.version()
-    except OSError:
+    except library.NotInstalled:
         document = next(program.messages(program.command("analyze", "--jsonl", options=options, settings=settings), [path]))
         if not document["success"]:
             raise Error.of_document(document) from None
@@ -31,10 +30,6 @@ def analyze(path: str | os.PathLike[str], *, options: dict[str, bool] | None = N
 
 def analyze_samples(samples: Any, rate_hz: int, *, options: dict[str, bool] | None = None, settings: Sequence[str] = ()) -> dict[str, Any]:
     """The output message of float32 samples [frames] or [frames, channels]. Needs libkithara."""
-    try:
-        library.version()
-    except OSError as error:
-        raise Error("ENOTFOUND", f"libkithara is not installed: {error}") from None
     with library.Context(*settings) as context:
         return context.analyze_samples(samples, rate_hz, options)
 
@@ -47,15 +42,15 @@ class Frames(NamedTuple):
 
 def _frame_grid(settings: Sequence[str]) -> tuple[float, float]:
     """Sample rate and hop of the analysis."""
-    done = subprocess.run(program.command("--print-config", settings=settings), capture_output=True, text=True, check=True)
-    values = dict(line.split("#")[0].strip().split("=", 1) for line in done.stdout.splitlines() if "=" in line.split("#")[0])
+    lines = [line.split("#")[0].strip() for line in program.output(program.command("--print-config", settings=settings)).splitlines()]
+    values = dict(line.split("=", 1) for line in lines if "=" in line)
     return float(values["ANALYZER_SAMPLE_RATE"]), float(values["ANALYZER_HOP_LENGTH"])
 
 
 def frames(path: str | os.PathLike[str], *, settings: Sequence[str] = ()) -> dict[str, Frames]:
     """The matrices per frame of a file, by name: "mel", "chroma", "mfcc", "onset_strength" and so on. Needs numpy and
     the program. Frames are centred on multiples of the hop, as librosa's are."""
-    import numpy
+    numpy = optional.module("numpy")
     rate, hop = _frame_grid(settings)
     with tempfile.TemporaryDirectory(prefix="kithara-frames-") as folder:
         line = program.command("analyze", "--jsonl", "--frames", folder, settings=settings)

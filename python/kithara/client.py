@@ -66,11 +66,13 @@ class Client:
 
     def status(self) -> dict[str, Any]:
         """The farm, as `kithara status` has it."""
-        return self.call("GET", "/v1/status")
+        status: dict[str, Any] = self.call("GET", "/v1/status")
+        return status
 
     def nodes(self) -> list[dict[str, Any]]:
         """The nodes."""
-        return self.call("GET", "/v1/nodes")["nodes"]
+        nodes: list[dict[str, Any]] = self.call("GET", "/v1/nodes")["nodes"]
+        return nodes
 
     def jobs(self, state: str | None = None, path: str | None = None) -> Iterator[dict[str, Any]]:
         """All jobs, page by page."""
@@ -87,7 +89,7 @@ class Client:
         submit of a file is known."""
         import uuid
         messages: list[dict[str, Any]] = []
-        for path in map(os.fspath, paths):
+        for path in [os.fspath(path) for path in paths]:
             message: dict[str, Any] = {"message_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"file://{path}")), "file_path": path}
             if options is not None:
                 message["analysis_options"] = options

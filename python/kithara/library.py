@@ -10,31 +10,55 @@ Arrays go in as anything with the buffer protocol and float32 values (a NumPy ar
 as memoryviews, which numpy.asarray takes without a copy. The library is KITHARA_LIBRARY, that of the build folder of the
 clone that this file is in, or what the dynamic linker finds; it is loaded at the first call.
 """
+from __future__ import annotations
+
 import ctypes
 import json
 import math
 import os
 import pathlib
 import threading
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .errors import Error
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import Buffer
+
 _MAJOR = 1
+_NAME = f"libkithara.so.{_MAJOR}"
 _CLONE = pathlib.Path(__file__).resolve().parents[2]
 
 
-def _error(code, document=None):
+class NotInstalled(Error):
+    """There is no libkithara, in contrast to one that cannot be loaded."""
+
+
+def _error(code: int, document: dict[str, Any] | None = None) -> Error:
     return Error(LIB.kithara_error_name(code).decode(), LIB.kithara_why().decode(), document)
 
 
-def _load():
-    own = pathlib.Path(os.environ.get("KITHARA_BUILD", _CLONE / "build")) / f"lib/libkithara.so.{_MAJOR}"
-    path = os.environ.get("KITHARA_LIBRARY") or (str(own) if own.exists() else f"libkithara.so.{_MAJOR}")
-    lib = ctypes.CDLL(path)
+def _open(path: str) -> ctypes.CDLL:
+    """Error: NotInstalled, or ESYSTEM of a library that is there and cannot be loaded."""
+    try:
+        return ctypes.CDLL(path)
+    except OSError as error:
+        why = str(error)
+        if path == _NAME and why.startswith(f"{_NAME}: cannot open shared object file: No such file"):
+            raise NotInstalled("ENOFILE", f"{_NAME} is not installed: install libkithara1, or set KITHARA_LIBRARY") from None
+        raise Error("ESYSTEM", f"{path} cannot be loaded: {why.removeprefix(f'{path}: ')}") from None
+
+
+def _load() -> ctypes.CDLL:
+    own = pathlib.Path(os.environ.get("KITHARA_BUILD", _CLONE / "build")) / "lib" / _NAME
+    path = os.environ.get("KITHARA_LIBRARY") or (str(own) if own.exists() else _NAME)
+    lib = _open(path)
     code, text, size, u32, real = ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_double
     pointer, out, size_out = ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_size_t)
     sizes = ctypes.POINTER(ctypes.c_int64)
-    rows = {
+    rows: dict[str, tuple[Any, list[Any]]] = {
         "version": (text, []),
         "error_name": (text, [code]),
         "error_text": (text, [code]),
@@ -60,7 +84,9 @@ def _load():
         "model_run": (code, [pointer, sizes, out, out]),
     }
     for name, (result, arguments) in rows.items():
-        function = getattr(lib, f"kithara_{name}")
+        function = getattr(lib, f"kithara_{name}", None)
+        if function is None:
+            raise Error("EVERSION", f"{path} has no function kithara_{name}: it is older than this package; install both of one version")
         function.restype, function.argtypes = result, arguments
     return lib
 
@@ -68,11 +94,11 @@ def _load():
 class _Library:
     """The functions of the library, which is loaded when the first of them is asked for."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loaded = None
+        self._loaded: ctypes.CDLL | None = None
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         with self._lock:
             if self._loaded is None:
                 self._loaded = _load()
@@ -82,11 +108,12 @@ class _Library:
 LIB = _Library()
 
 
-def version():
-    return LIB.kithara_version().decode()
+def version() -> str:
+    """"1.0.0": of the library that is loaded."""
+    return str(LIB.kithara_version().decode())
 
 
-def _check(code):
+def _check(code: int) -> None:
     if code:
         raise _error(code)
 
@@ -94,23 +121,23 @@ def _check(code):
 class _Memory:
     """Floats that the library allocated; freed with the last view of them."""
 
-    def __init__(self, pointer):
+    def __init__(self, pointer: ctypes.c_void_p) -> None:
         self.pointer = pointer
 
-    def __del__(self):
+    def __del__(self) -> None:
         LIB.kithara_free(self.pointer)
 
 
-def _take(pointer, *shape):
+def _take(pointer: ctypes.c_void_p, *shape: int) -> memoryview[float]:
     """A memoryview of what the library returned."""
     count = math.prod(shape)
-    array = (ctypes.c_float * count).from_address(pointer.value)
-    array.memory = _Memory(pointer)
+    array = (ctypes.c_float * count).from_address(pointer.value or 0)
+    array.memory = _Memory(pointer)  # type: ignore[attr-defined]  # lives as long as the array
     view = memoryview(array).cast("B")
     return view.cast("f", shape) if count else view.cast("f")
 
 
-def _give(array):
+def _give(array: Buffer) -> tuple[int, int, Any]:
     """(address, values, what keeps it alive) of a buffer of float32; a read-only one is copied."""
     view = memoryview(array)
     if view.format not in ("f", "<f") or not view.c_contiguous:
@@ -120,15 +147,17 @@ def _give(array):
     return ctypes.addressof(kept), view.nbytes // 4, kept
 
 
-def _document(code, pointer):
+def _document(code: int, pointer: ctypes.c_void_p) -> dict[str, Any]:
     text = ctypes.string_at(pointer.value).decode() if pointer.value else None
     LIB.kithara_free(pointer)
     if code:
         raise _error(code, json.loads(text) if text else None)
-    return json.loads(text)
+    assert text is not None  # a success has a document
+    document: dict[str, Any] = json.loads(text)
+    return document
 
 
-def resample(samples, from_hz, to_hz):
+def resample(samples: Buffer, from_hz: int, to_hz: int) -> memoryview[float]:
     """Mono samples at another rate."""
     address, n, kept = _give(samples)
     out, n_out = ctypes.c_void_p(), ctypes.c_size_t()
@@ -140,21 +169,21 @@ def resample(samples, from_hz, to_hz):
 class _Handle:
     """A handle of the library, closed at the end of `with`, by close() or with the last reference."""
 
-    _close = None
+    _close: ClassVar[str]
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._handle = ctypes.c_void_p()
 
-    def close(self):
+    def close(self) -> None:
         getattr(LIB, self._close)(self._handle)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __del__(self):
+    def __del__(self) -> None:
         if getattr(self, "_handle", None):
             self.close()
 
@@ -164,29 +193,30 @@ class Context(_Handle):
 
     _close = "kithara_close"
 
-    def __init__(self, *settings):
+    def __init__(self, *settings: str) -> None:
         """settings: NAME=value texts."""
         super().__init__()
         pairs = (ctypes.c_char_p * (len(settings) + 1))(*[pair.encode() for pair in settings], None)
         _check(LIB.kithara_open(self._handle, pairs))
 
-    def analyze_file(self, path, options=None):
+    def analyze_file(self, path: str | bytes | os.PathLike[str], options: dict[str, bool] | None = None) -> dict[str, Any]:
         """The document. options: analysis_options as a dict."""
         out = ctypes.c_void_p()
         text = json.dumps(options).encode() if options is not None else None
         return _document(LIB.kithara_analyze_file(self._handle, os.fsencode(path), text, out), out)
 
-    def analyze_samples(self, samples, rate_hz, options=None):
+    def analyze_samples(self, samples: Buffer, rate_hz: int, options: dict[str, bool] | None = None) -> dict[str, Any]:
         """The document of samples [frames] or [frames, channels]."""
         view, out = memoryview(samples), ctypes.c_void_p()
         address, n, kept = _give(samples)
-        channels = view.shape[1] if view.ndim == 2 else 1
+        channels = view.shape[1] if view.shape and view.ndim == 2 else 1
         text = json.dumps(options).encode() if options is not None else None
         code = LIB.kithara_analyze_samples(self._handle, address, n // channels, rate_hz, channels, text, out)
         del kept
         return _document(code, out)
 
-    def read_mono(self, path, rate_hz, start_s=0.0, duration_s=0.0):
+    def read_mono(self, path: str | bytes | os.PathLike[str], rate_hz: int, start_s: float = 0.0,
+                  duration_s: float = 0.0) -> memoryview[float]:
         """The mean of the file's channels at this rate."""
         out, n = ctypes.c_void_p(), ctypes.c_size_t()
         _check(LIB.kithara_read_mono(self._handle, os.fsencode(path), rate_hz, start_s, duration_s, out, n))
@@ -198,15 +228,15 @@ class Frontend(_Handle):
 
     _close = "kithara_frontend_close"
 
-    def __init__(self, source):
+    def __init__(self, source: str | bytes | os.PathLike[str]) -> None:
         """source: a model file, or its "input" as JSON text (models/FORMAT.md)."""
         super().__init__()
         _check(LIB.kithara_frontend_open(self._handle, os.fsencode(source)))
-        self.rate_hz = LIB.kithara_frontend_rate(self._handle)
-        self.width = LIB.kithara_frontend_width(self._handle)
-        self.block_rows = LIB.kithara_frontend_block_rows(self._handle)  # 0: blocks of any length
+        self.rate_hz: int = LIB.kithara_frontend_rate(self._handle)
+        self.width: int = LIB.kithara_frontend_width(self._handle)
+        self.block_rows: int = LIB.kithara_frontend_block_rows(self._handle)  # 0: blocks of any length
 
-    def rows(self, samples):
+    def rows(self, samples: Buffer) -> memoryview[float]:
         """[rows, width] of all samples."""
         address, n, kept = _give(samples)
         out, n_out = ctypes.c_void_p(), ctypes.c_size_t()
@@ -214,7 +244,7 @@ class Frontend(_Handle):
         del kept
         return _take(out, n_out.value, self.width)
 
-    def blocks(self, rows):
+    def blocks(self, rows: Buffer) -> memoryview[float]:
         """[blocks, block_rows * width]: each block in the order of the graph's input."""
         address, n, kept = _give(rows)
         out, n_out = ctypes.c_void_p(), ctypes.c_size_t()
@@ -229,28 +259,28 @@ class Model(_Handle):
     _close = "kithara_model_close"
     _FREE, _RANK = 4, 6
 
-    def __init__(self, path, executor=None):
+    def __init__(self, path: str | bytes | os.PathLike[str], executor: str | None = None) -> None:
         """executor: "cpu", "cpu-int8" or "ref"."""
         super().__init__()
         _check(LIB.kithara_model_open(self._handle, os.fsencode(path), executor.encode() if executor else None))
         out = ctypes.c_void_p()
         self.info = _document(LIB.kithara_model_info(self._handle, out), out)
 
-    def _sizes(self, arrays):
+    def _sizes(self, arrays: Sequence[Buffer]) -> ctypes.Array[ctypes.c_int64]:
         """Sizes of the free dimensions, N first, by the shapes of the inputs."""
-        sizes = {"N": None} | {name: None for name in self.info["free"]}
+        sizes: dict[str, int | None] = dict.fromkeys(["N", *self.info["free"]])
         for row, array in zip(self.info["graph_inputs"], arrays):
             view, given = memoryview(array), row["shape"]
             if view.ndim == len(given):
-                sizes |= {name: length for name, length in zip(given, view.shape) if isinstance(name, str)}
+                sizes |= {name: length for name, length in zip(given, view.shape or ()) if isinstance(name, str)}
             elif given[0] == "N" and all(isinstance(length, int) for length in given[1:]):
                 sizes["N"] = view.nbytes // 4 // math.prod(given[1:])
         missing = [name for name, length in sizes.items() if length is None]
         if missing:
             raise ValueError(f"the sizes {missing} do not follow from the shapes of the inputs")
-        return (ctypes.c_int64 * self._FREE)(*sizes.values())
+        return (ctypes.c_int64 * self._FREE)(*(length or 0 for length in sizes.values()))
 
-    def run(self, *inputs):
+    def run(self, *inputs: Buffer) -> list[memoryview[float]]:
         """The outputs, in the order of info["graph_outputs"]. An input has the shape of the graph, or, where all its
         dimensions but N are fixed, any shape of as many values."""
         if len(inputs) != len(self.info["graph_inputs"]):

@@ -50,9 +50,25 @@ def command(*words: str, options: dict[str, bool] | None = None, settings: Seque
     return line + (["--options", groups] if groups is not None else [])
 
 
+def _failure(stderr: str) -> Error:
+    """The error of the last line of standard error, with up to three lines of the log before it."""
+    *before, last = stderr.strip().splitlines()[-4:] or ["it ended without a message"]
+    words = last.removeprefix("kithara: ").split(": ", 1)
+    name, why = words if len(words) == 2 and words[0].startswith("E") else ("EUSAGE", last)
+    return Error(name, "\n".join([why, *before]))
+
+
+def output(line: Sequence[str]) -> str:
+    """What a command prints. Error: the program itself failed."""
+    done = subprocess.run(line, capture_output=True, text=True, encoding="utf-8")
+    if done.returncode:
+        raise _failure(done.stderr)
+    return done.stdout
+
+
 def messages(line: Sequence[str], paths: Sequence[str | os.PathLike[str]] = ()) -> Iterator[dict[str, Any]]:
     """The output messages that a command prints as JSON lines, as they come. Error: the program itself failed."""
-    files = ["--", *map(os.fspath, paths)] if paths else []
+    files = ["--", *[os.fspath(path) for path in paths]] if paths else []
     with subprocess.Popen([*line, *files], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           encoding="utf-8") as process:
         assert process.stdout and process.stderr
@@ -66,6 +82,4 @@ def messages(line: Sequence[str], paths: Sequence[str | os.PathLike[str]] = ()) 
             if process.poll() is None:
                 process.terminate()
         if process.wait() > 1 or (process.returncode and not count):
-            last = why.strip().splitlines()[-1:] or ["it ended without a message"]
-            words = last[0].removeprefix("kithara: ").split(": ", 1)
-            raise Error(*(words if len(words) == 2 and words[0].startswith("E") else ("EUSAGE", last[0])))
+            raise _failure(why)

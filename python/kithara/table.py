@@ -8,10 +8,10 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote
 
-from . import program
+from . import optional, program
 from .errors import Error
 
 if TYPE_CHECKING:
@@ -57,21 +57,22 @@ def _time(value: Any) -> Any:
 def frame(rows: Iterable[dict[str, Any]]) -> "pandas.DataFrame":
     """Rows as a DataFrame with the types of the columns; units and meanings are in attrs["columns"]. Lists and objects
     stay as they are. Columns that pandas or the table does not know keep the type of their values."""
-    import pandas
-    table = pandas.DataFrame(list(rows))
+    pd = optional.module("pandas")
+    found = list(rows)
+    table = pd.DataFrame(found, columns=None if found else [column.name for column in columns()])
     known = {column.name: column for column in columns()}
     for column in known.values():
         if column.name not in table.columns:
             continue
         values = table[column.name]
         if column.type == "time":
-            table[column.name] = pandas.to_datetime(values.map(_time), utc=True).astype(_DTYPES["time"])
+            table[column.name] = pd.to_datetime(values.map(_time), utc=True).astype(_DTYPES["time"])
         elif column.type == "bool":
             table[column.name] = values.map(lambda value: None if value is None else bool(value)).astype("boolean")
         elif column.type in _DTYPES:
             table[column.name] = values.astype(_DTYPES[column.type])
     table.attrs["columns"] = {name: {"unit": known[name].unit, "meaning": known[name].meaning} for name in table.columns if name in known}
-    return table
+    return cast("pandas.DataFrame", table)
 
 
 def features(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, options: dict[str, bool] | None = None,
@@ -100,9 +101,8 @@ def _read_sqlite(path: str, relation: str) -> "pandas.DataFrame":
 
 
 def _read_postgres(url: str, relation: str) -> "pandas.DataFrame":
-    import psycopg2
-    import psycopg2.extras
-    with psycopg2.connect(url) as ledger, ledger.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+    psycopg2, extras = optional.module("psycopg2"), optional.module("psycopg2.extras")
+    with psycopg2.connect(url) as ledger, ledger.cursor(cursor_factory=extras.RealDictCursor) as cursor:
         cursor.execute(f"SELECT * FROM {relation}")
         rows = [dict(values) for values in cursor]
     ledger.close()
@@ -132,8 +132,7 @@ def read(source: str | os.PathLike[str], *, history: bool = False) -> "pandas.Da
 def to_parquet(table: "pandas.DataFrame", path: str | os.PathLike[str]) -> None:
     """Writes Parquet (needs pyarrow): lists as lists, objects as JSON text; each column's unit and meaning in the
     metadata of its field, the versions of the analysis in the file's."""
-    import pyarrow
-    import pyarrow.parquet
+    pyarrow, parquet = optional.module("pyarrow"), optional.module("pyarrow.parquet")
     kinds = {column.name: column for column in columns()}
     names, arrays = [], []
     for name in table.columns:
@@ -152,4 +151,4 @@ def to_parquet(table: "pandas.DataFrame", path: str | os.PathLike[str]) -> None:
         arrays.append(array)
     versions = sorted(set(table["analysis_version"].dropna())) if "analysis_version" in table else []
     schema = pyarrow.schema(names, metadata={"kithara.analysis_versions": json.dumps(versions)})
-    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(arrays, schema=schema), os.fspath(path))
+    parquet.write_table(pyarrow.Table.from_arrays(arrays, schema=schema), os.fspath(path))

@@ -140,8 +140,19 @@ def parquet_has_lists_units_and_versions(folder):
 
 
 @test
+def a_folder_without_media_gives_a_table_without_rows_that_has_the_columns(folder):
+    (folder / "music").mkdir()
+    table = package.features(folder / "music")
+    expect(len(table) == 0 and table.columns.tolist() == [column.name for column in package.columns()], table)
+    expect(table[table["success"]].empty and str(table["tempo"].dtype) == "float64", table.dtypes)
+
+
+@test
 def wrong_calls_are_named(folder):
     refused("ENOFILE", package.analyze, folder / "none.wav")
+    for call in (package.analyze, package.features, package.frames):
+        error = refused("ESETTING", call, tone(folder / "a.wav", 440), settings=["ANALYZER_NONSENSE=1"])
+        expect("ANALYZER_NONSENSE" in error.why, error)
     try:
         package.features(folder, options={"extract_nonsense": True})
         raise AssertionError("an unknown option")
