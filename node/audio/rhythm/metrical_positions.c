@@ -10,16 +10,18 @@ enum { PARTS = KT_POSITION_PARTS, RISES = 4, LONG = KT_POSITION_CHANNELS - 1, SH
 
 static const double RISE_UNITS = 4, LOUD_UNITS = 8, LEAST_SUM = 0.2;
 
-// One channel: the largest of the row around every part, over its mean times `units`. step: values of the row per frame
-// of the envelope.
+// One channel: the largest of the row around every part, over `units` times the mean of the row from the first pulse to
+// the last: other parts of the stream may be louder. step: values of the row per frame of the envelope.
 static void
 fill_channel(kt_positions_t *self, int channel, const float *row, size_t n, double step, double units,
              const size_t *pulse)
 {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
+    const size_t first = (size_t)((double)pulse[0] * step);
+    const size_t end = (size_t)ceil((double)pulse[self->parts / PARTS] * step), past = end < n ? end : n;
+    double       sum = 0;
+    for (size_t i = first; i < past; i++)
         sum += row[i];
-    double scale = 1 / (units * (n ? sum / (double)n : 0) + 1e-9);
+    const double scale = 1 / (units * (past > first ? sum / (double)(past - first) : 0) + 1e-9);
 
     for (size_t part = 0; part < self->parts; part++) {
         size_t beat   = part / PARTS;
