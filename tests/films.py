@@ -126,12 +126,13 @@ def tone(seconds, codec="aac"):
 
 
 def times(path):
-    """Presentation times of all pictures that are shown, as ffprobe has them, from where the file begins (not before
-    zero); None where it has none."""
+    """Presentation times of all pictures that are shown, as ffprobe has them, from where the file begins (before zero
+    only in an MPEG stream whose time stamps wrap); None where it has none."""
     out = json.loads(subprocess.run(["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries",
                                      "frame=best_effort_timestamp_time:format=start_time", "-of", "json", str(path)],
                                     check=True, capture_output=True, text=True).stdout)
-    begin = max(0, float(out["format"].get("start_time", 0)))
+    begin = float(out["format"].get("start_time", 0))
+    begin = begin if pathlib.Path(path).suffix in (".ts", ".mpg") else max(0, begin)
     found = [frame.get("best_effort_timestamp_time") for frame in out["frames"]]
     return [None if time is None else float(time) - begin for time in found]
 

@@ -32,7 +32,8 @@ typedef struct kt_media_info {
     char     end_missing[KT_MEDIA_TEXT];  // "the last page is cut ...": by the last page or packet; "": not known to be
     uint64_t skipped_bytes, behind_bytes;  // at the beginning, and behind the data, of no known format
     bool     too_short;                    // a false size in the header, which was ignored
-    double   start_s;       // time stamp at which the file begins, from which the times of pictures count; 0 or more
+    double   start_s;       // time stamp at which the file begins, from which the times of pictures count; below 0 only
+                            // in MPEG streams whose time stamps wrap: so long before they do
     uint64_t bit_rate_bps;  // of the whole file
     uint32_t streams;       // all of them
     bool     has_audio, has_video, has_cover_art;
@@ -90,9 +91,11 @@ typedef struct kt_media_counts {
     // Distances of consecutive pictures by their time stamps; 0: fewer than two pictures. regular_hz: the rate whose
     // grid all time stamps keep within their own rounding; 0: there is none (variable rate).
     double   frame_min_s, frame_mean_s, frame_max_s, regular_hz;
-    bool     broken_off;  // reading ended with an error before the end of the file
-    uint64_t read_bytes;  // where the last packet ends in the file; 0: not known
-    bool     foreign;     // a chained Ogg has parts of another codec, or with other streams, which are not read
+    bool     broken_off;   // reading ended with an error before the end of the file
+    uint64_t read_bytes;   // where the last packet ends in the file; 0: not known
+    uint64_t time_breaks;  // time stamps of the pictures that begin anew or leap ahead; what follows continues
+    uint64_t other_size, other_shape;  // pictures whose size, or pixel shape, is not that of the first one
+    bool     foreign;  // a chained Ogg has parts of another codec, or with other streams, which are not read
     // Of the sound; beyond the bound the last one has the sum of the rest.
     uint32_t       gap_count;
     kt_media_gap_t gap[KT_MEDIA_GAPS];

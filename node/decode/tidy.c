@@ -33,7 +33,7 @@ static const member_t INFO_MEMBERS[] = {
     INFO(BOOL, broken_hides),
     INFO(TEXT, end_missing),
     INFO(BOOL, too_short),
-    INFO(NUMBER, start_s),
+    INFO(TIME, start_s),
     INFO(BOOL, has_audio),
     INFO(BOOL, has_video),
     INFO(BOOL, has_cover_art),

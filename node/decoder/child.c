@@ -411,9 +411,9 @@ open_media(child_t *self, uint64_t search_bytes)
     const AVStream  *sound = self->media.audio, *film = self->media.video;
     const AVRational rate = film ? film->avg_frame_rate : (AVRational){0, 1};
     kt_counts_init(&self->counts, sound ? av_q2d(sound->time_base) : 0, film ? av_q2d(film->time_base) : 0,
-                   rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0);
+                   rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0, self->media.joined);
     self->sound.raw    = is_raw(self->sniffed.demuxer);
-    self->sound.joined = !strcmp(self->sniffed.demuxer, "mpegts") || !strcmp(self->sniffed.demuxer, "mpeg");
+    self->sound.joined = self->film.joined = self->media.joined;
     open_part(self, KT_COUNTS_SOUND, self->media.audio, self->want.sound);
     open_part(self, KT_COUNTS_PICTURE, self->media.video, self->want.pictures);
 }

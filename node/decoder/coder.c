@@ -57,6 +57,7 @@ static void
 set_up_pictures(AVCodecContext *codec, const kt_decode_want_t *want)
 {
     codec->max_pixels = KT_PIXELS_MAX;
+    codec->flags |= AV_CODEC_FLAG_UNALIGNED;  // else a crop at the left is rounded to what suits SIMD
     if (want->vectors && want->mode == KT_PICTURES_FULL)
         kt_vectors_ask(codec);
     if (want->mode == KT_PICTURES_KEYFRAMES)

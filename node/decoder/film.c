@@ -35,7 +35,8 @@ kt_film_init(kt_film_t *self, const AVFrame *first)
     self->whole_factor = (longer + KT_WHOLE_MOST - 1) / KT_WHOLE_MOST;
     self->vectors      = kt_vectors_asked(self->coder->codec);
     kt_picture_init(&self->picture, width, height);
-    kt_times_init(&self->times, frame_rate_hz(self->coder->stream));
+    kt_times_init(&self->times, frame_rate_hz(self->coder->stream), self->joined);
+    self->pixel_aspect = first->sample_aspect_ratio;
     kt_sampler_init(&self->sampler, 0, self->duration_s, self->want.sample_hz, self->want.sample_max);
     self->held = av_frame_alloc();
     return self->held ? KT_OK : KT_EDECMEM;
@@ -96,6 +97,18 @@ reduce(kt_film_t *self, const AVFrame *frame, kt_decode_picture_t *out, uint8_t 
     return KT_OK;
 }
 
+// Recordings of television change their size or shape from one programme to the next.
+static void
+note_shape(kt_film_t *self)
+{
+    const AVFrame   *held = self->held;
+    const AVRational a = self->pixel_aspect, b = held->sample_aspect_ratio;
+    const bool       stated = a.num > 0 && a.den > 0 && b.num > 0 && b.den > 0;
+    kt_counts_other(self->counts,
+                    (uint32_t)held->width != self->picture.width || (uint32_t)held->height != self->picture.height,
+                    stated && av_cmp_q(a, b) != 0);
+}
+
 static kt_err_t
 send_held(kt_film_t *self, bool sampled)
 {
@@ -107,6 +120,7 @@ send_held(kt_film_t *self, bool sampled)
     out->time_s = self->held_s - self->start_s;
     kt_channel_picture(self->channel, out);
     kt_counts_picture(self->counts, self->held_s, self->held_duration_s, out->flags);
+    note_shape(self);
     return KT_OK;
 }
 

@@ -22,6 +22,8 @@ typedef struct kt_film {
     double              duration_s;  // as the file declares it; 0: unknown
     double              max_duration_s, first_s;
     uint32_t            small_factor, whole_factor;
+    bool                joined;        // as of kt_media_t
+    AVRational          pixel_aspect;  // of the first picture
     kt_packets_t        gop;   // mode SAMPLED: packets since the last key frame that perhaps need not be decoded
     bool                gap;   // packets have been left out
     AVFrame            *held;  // decoded, reduced into its slot and not sent

@@ -155,6 +155,7 @@ kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
                          .patch_at = sniffed->patch_at,
                          .patch    = sniffed->patch,
                          .start    = sniffed->start,
+                         .joined   = !strcmp(sniffed->demuxer, "mpegts") || !strcmp(sniffed->demuxer, "mpeg"),
                          .position = sniffed->start};
     // A stream cannot seek. Only for MP3 FFmpeg gets a seek function, which reports the size 0 and then refuses: it
     // takes an unknown size for a huge one, ignores the frame count at the beginning, and leaves the encoder's padding

@@ -14,6 +14,7 @@ typedef struct kt_media {
     uint16_t         patch;
     uint64_t         start, position;  // FFmpeg sees the bytes from start on
     bool             hit_end, io_failed;
+    bool             joined;  // recordings of this format are joined as they are: MPEG streams
     AVFormatContext *format;
     AVIOContext     *io;
     AVStream        *audio, *video;                  // NULL if there is none; video is never cover art

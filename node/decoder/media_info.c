@@ -78,6 +78,19 @@ fill_streams(kt_media_info_t *out, const AVFormatContext *format)
     }
 }
 
+// The format's own start time is rounded to microseconds; times of its streams are not.
+static double
+start_of(const AVFormatContext *format)
+{
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        const AVStream *s = format->streams[i];
+        if (s->start_time != AV_NOPTS_VALUE &&
+            av_rescale_q(s->start_time, s->time_base, AV_TIME_BASE_Q) == format->start_time)
+            return (double)s->start_time * av_q2d(s->time_base);
+    }
+    return (double)format->start_time / AV_TIME_BASE;
+}
+
 void
 kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniffed_t *sniffed, const kt_id3_t *id3,
                    const AVFrame *sound, const AVFrame *picture)
@@ -91,9 +104,10 @@ kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniff
     set_text(out->container, sizeof out->container, sniffed->container);
     out->bit_rate_bps = positive_count(format->bit_rate);
     fill_streams(out, format);
-    // Below zero lies what an encoder needs to begin; the file begins at zero.
-    if (format->start_time != AV_NOPTS_VALUE && format->start_time > 0)
-        out->start_s = (double)format->start_time / AV_TIME_BASE;
+    // Below zero lies what an encoder needs to begin, and the file begins at zero; but in an MPEG stream what comes
+    // before its time stamps wrap.
+    if (format->start_time != AV_NOPTS_VALUE && (format->start_time > 0 || media->joined))
+        out->start_s = start_of(format);
     if (media->extent.duration_s > 0)
         out->duration_s = media->extent.duration_s;
     else if (!estimated && format->duration != AV_NOPTS_VALUE && format->duration > 0)

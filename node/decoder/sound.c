@@ -94,11 +94,12 @@ join(kt_sound_t *self, float *pcm, size_t frames)
 }
 
 // Samples before time zero are an encoder's priming, which FFmpeg leaves in for some Vorbis files and libsndfile and
-// libvorbis remove. Only at the beginning: later time stamps are not reliable enough.
+// libvorbis remove. Only at the beginning: later time stamps are not reliable enough. In MPEG streams they are those of
+// a time stamp that wraps.
 static size_t
 priming(const kt_sound_t *self, const AVFrame *frame, double time_s)
 {
-    if (!(time_s < 0) || self->frames > 0 || frame->sample_rate < 1)
+    if (!(time_s < 0) || self->joined || self->frames > 0 || frame->sample_rate < 1)
         return 0;
     const int64_t first = av_rescale_q(frame->pts, self->coder->stream->time_base, (AVRational){1, frame->sample_rate});
     return first < 0 ? (size_t)-first : 0;

@@ -14,7 +14,7 @@ typedef struct kt_sound {
     kt_counts_t  *counts;
     double        max_duration_s;
     bool          raw;     // the demuxer finds packets by their headers alone: mp3, aac
-    bool          joined;  // recordings of this format are joined as they are: MPEG streams
+    bool          joined;  // as of kt_media_t
     kt_convert_t  convert;
     uint64_t      frames, frames_max;
     kt_gaps_t     gaps;

@@ -116,8 +116,9 @@ kt_completeness_judge(const kt_technical_t *facts, kt_completeness_t *out)
     const bool   early     = out->duration_s > 0 && missing_s > fmax(EARLY_S, EARLY_SHARE * declared_s);
     // Of what was decoded, in another way; of the fragments that were found.
     const bool stamps = !strcmp(info->declared_by, "time stamps"), fragments = !strcmp(info->declared_by, "fragments");
-    const bool over = decoded && !stamps && out->duration_s > OVER_SHARE * declared_s + OVER_S;
-    if (declared_s > 0 && !fragments)
+    const bool over   = decoded && !stamps && out->duration_s > OVER_SHARE * declared_s + OVER_S;
+    const bool joined = stamps && c->time_breaks > 0;  // the last time stamp is no length
+    if (declared_s > 0 && !fragments && !joined)
         out->belief = over ? KT_BELIEF_SHORTER
                       : decoded && early && !out->cut && !out->damaged && is_read(facts, missing_s / declared_s)
                           ? KT_BELIEF_LONGER

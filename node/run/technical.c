@@ -7,6 +7,9 @@
 // A file that lies costs the value, not the message.
 static const char NOT_STATED[] = "not stated by the file", OUT_OF_RANGE[] = "out of range";
 
+// Time stamps of MPEG streams have 33 bits.
+#define MPEG_WRAP_S (8589934592. / 90000)
+
 void
 kt_technical_text(kt_document_t *document, kt_feature_t feature, const char *value)
 {
@@ -110,7 +113,8 @@ write_durations(kt_document_t *document, const kt_technical_t *facts, const kt_c
     else
         kt_document_null(document, FEATURE(video_duration), "no video");
     write_declared(document, facts, judged);
-    kt_document_real(document, FEATURE(start_time), fmin(facts->info->start_s, 1e10));
+    const double start_s = facts->info->start_s;
+    kt_document_real(document, FEATURE(start_time), fmax(0, fmin(start_s < 0 ? start_s + MPEG_WRAP_S : start_s, 1e10)));
     kt_document_method(document, FEATURE(start_time), "header");
     write_audio_start(document, facts);
 }

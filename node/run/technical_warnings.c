@@ -92,6 +92,16 @@ kt_technical_warnings(const kt_technical_t *facts, const kt_completeness_t *judg
     if (c->damaged_pictures > 0)
         add_warning(&self, "damaged_pictures", "%llu of %llu pictures have errors or concealed parts",
                     (unsigned long long)c->damaged_pictures, (unsigned long long)c->video.decoded);
+    if (c->other_size > 0)
+        add_warning(&self, "picture_size_changes",
+                    "%llu of %llu pictures have another size than the first one and were scaled to it",
+                    (unsigned long long)c->other_size, (unsigned long long)c->video.decoded);
+    if (c->other_shape > 0)
+        add_warning(&self, "pixel_shape_changes", "%llu of %llu pictures have another pixel shape than the first one",
+                    (unsigned long long)c->other_shape, (unsigned long long)c->video.decoded);
+    if (c->time_breaks > 0)
+        add_warning(&self, "times_joined", "time stamps begin anew or leap ahead in %llu %s; times behind it continue",
+                    (unsigned long long)c->time_breaks, c->time_breaks == 1 ? "place" : "places");
     if (c->foreign)
         add_warning(&self, "chained_part_left_out",
                     "a chained Ogg: parts of another codec, or with other streams, are not analysed");

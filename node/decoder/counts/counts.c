@@ -1,6 +1,7 @@
 #include "node/decoder/counts/counts.h"
 
 #include "node/decode/video_frame.h"
+#include "node/decoder/counts/times.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,12 +14,13 @@
 #define CODED_PAD_S .1      // are not believed; encoders pad by up to this
 
 void
-kt_counts_init(kt_counts_t *self, double sound_tick_s, double picture_tick_s, double declared_hz)
+kt_counts_init(kt_counts_t *self, double sound_tick_s, double picture_tick_s, double declared_hz, bool joined)
 {
     memset(self, 0, sizeof *self);
     self->tick_s[KT_COUNTS_SOUND]   = sound_tick_s;
     self->tick_s[KT_COUNTS_PICTURE] = picture_tick_s;
     self->declared_hz               = declared_hz;
+    self->joined                    = joined;
     self->first_sound_pts           = KT_COUNTS_NO_TIME;
 }
 
@@ -96,16 +98,21 @@ lose_pictures(kt_counts_t *self, double time_s)
         kt_counts_lost(self, KT_COUNTS_PICTURE, lost_s);
 }
 
-// Where files were joined, times begin again; the second file's continue the first one's.
+// Where files were joined, times begin again, or leap ahead; the second file's continue the first one's.
 static void
 shift_times(kt_counts_t *self, int64_t stamp, double tick_s)
 {
-    double time_s = (double)stamp * tick_s + self->shift_s;
-    if (self->shown_packets > 0 && time_s < self->last_decode_s - JOINED_S) {
+    double       time_s  = (double)stamp * tick_s + self->shift_s;
+    const bool   first   = self->shown_packets == 0;
+    const double most_s  = fmax(KT_TIMES_LEAP_S, self->last_decode_s - self->first_decode_s);
+    self->first_decode_s = first ? time_s : self->first_decode_s;
+    if (!first &&
+        (time_s < self->last_decode_s - JOINED_S || (self->joined && time_s - self->last_decode_s > most_s))) {
         while (self->n_waiting > 0)
             give_first_waiting(self);
         double step_s =
             self->by_dts.n > 1 ? (self->by_dts.last_s - self->by_dts.first_s) / (double)(self->by_dts.n - 1) : 0;
+        self->counts.time_breaks++;
         self->shift_s += self->last_decode_s + step_s - time_s;
         time_s = self->last_decode_s + step_s;
     }
@@ -213,6 +220,13 @@ kt_counts_picture(kt_counts_t *self, double time_s, double duration_s, uint32_t 
 }
 
 void
+kt_counts_other(kt_counts_t *self, bool size, bool shape)
+{
+    self->counts.other_size += size;
+    self->counts.other_shape += shape;
+}
+
+void
 kt_counts_sound(kt_counts_t *self, double time_s, uint64_t frames, uint32_t rate_hz)
 {
     kt_stream_counts_t *audio = &self->counts.audio;
@@ -297,9 +311,10 @@ finish_sound(kt_counts_t *self)
     kt_stream_counts_t *audio = &self->counts.audio;
     if (audio->decoded == 0) {
         double tick_s  = self->tick_s[KT_COUNTS_SOUND];
-        bool   times   = self->first_sound_pts != KT_COUNTS_NO_TIME && self->last_sound_end > self->first_sound_pts;
-        audio->begin_s = times ? (double)self->first_sound_pts * tick_s : 0;
-        audio->end_s   = times ? (double)self->last_sound_end * tick_s : audio->coded_s;
+        bool   begins  = self->first_sound_pts != KT_COUNTS_NO_TIME;
+        bool   times   = begins && !self->joined && self->last_sound_end > self->first_sound_pts;
+        audio->begin_s = begins ? (double)self->first_sound_pts * tick_s : 0;
+        audio->end_s   = times ? (double)self->last_sound_end * tick_s : audio->begin_s + audio->coded_s;
         audio->coded_s = times ? audio->end_s - audio->begin_s : audio->coded_s;
         return;
     }

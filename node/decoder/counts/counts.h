@@ -51,16 +51,18 @@ typedef struct kt_counts {
     double              given_s;  // sound
     int64_t             first_sound_pts, last_sound_end;
     uint64_t            shown_packets;
-    double              shift_s, last_decode_s;  // of packets: files that were joined begin again
-    bool                no_pts, no_dts;          // of a packet of the picture that is shown
-    bool                trouble;                 // before the next packet of the picture
+    bool                joined;
+    double              shift_s, first_decode_s, last_decode_s;  // of packets: files that were joined begin again
+    bool                no_pts, no_dts;                          // of a packet of the picture that is shown
+    bool                trouble;                                 // before the next packet of the picture
     kt_counts_series_t  pictures, by_pts, by_dts;
     kt_counts_waiting_t waiting[KT_COUNTS_REORDER];  // packets, ascending
     uint32_t            n_waiting;
 } kt_counts_t;
 
-// Ticks in seconds, of a stream that is not there 0. declared_hz: the header's frame rate; 0: none.
-void kt_counts_init(kt_counts_t *self, double sound_tick_s, double picture_tick_s, double declared_hz);
+// Ticks in seconds, of a stream that is not there 0. declared_hz: the header's frame rate; 0: none. joined: as of
+// kt_times_init.
+void kt_counts_init(kt_counts_t *self, double sound_tick_s, double picture_tick_s, double declared_hz, bool joined);
 // Each packet of the two streams that were chosen, whether it is decoded or not, in the order of the file.
 void kt_counts_packet(kt_counts_t *self, kt_counts_stream_t stream, const kt_counts_packet_t *packet);
 void kt_counts_damaged(kt_counts_t *self, kt_counts_stream_t stream);  // a packet that could not be decoded
@@ -74,6 +76,8 @@ void kt_counts_gap(kt_counts_t *self, double at_s, double lost_s);
 // Each decoded picture, in the order of presentation. duration_s: as the container states it, 0: not. flags:
 // kt_frame_flag_t.
 void kt_counts_picture(kt_counts_t *self, double time_s, double duration_s, uint32_t flags);
+// A decoded picture whose size or pixel shape differs from the first one's.
+void kt_counts_other(kt_counts_t *self, bool size, bool shape);
 // Each piece of decoded sound. time_s: of its first sample, NAN: unknown; only that of the first piece counts.
 void kt_counts_sound(kt_counts_t *self, double time_s, uint64_t frames, uint32_t rate_hz);
 // Once, at the end. every_picture: all pictures were decoded; else the packets' time stamps and key flags count.

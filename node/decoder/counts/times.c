@@ -9,9 +9,10 @@ enum { LATE_PICTURES = 16 };
 static const double JITTER_S = 1, LEAP_S = 10, STEP_S = .04, FASTEST_HZ = 1000;
 
 void
-kt_times_init(kt_times_t *self, double frame_rate_hz)
+kt_times_init(kt_times_t *self, double frame_rate_hz, bool joined)
 {
-    *self = (kt_times_t){.step_s = frame_rate_hz > 0 && frame_rate_hz <= FASTEST_HZ ? 1 / frame_rate_hz : STEP_S};
+    *self = (kt_times_t){.step_s = frame_rate_hz > 0 && frame_rate_hz <= FASTEST_HZ ? 1 / frame_rate_hz : STEP_S,
+                         .joined = joined};
 }
 
 bool
@@ -49,10 +50,15 @@ kt_times_next(kt_times_t *self, double stamp_s, bool *guessed)
         self->shift_s += next - time;
         time     = next;
         *guessed = true;
+    } else if (!first && self->joined && time - self->last_s > fmax(KT_TIMES_LEAP_S, self->last_s - self->first_s)) {
+        self->shift_s += next - time;
+        time     = next;
+        *guessed = true;
     } else if (!first && time < self->last_s) {
         time     = self->last_s;
         *guessed = true;
     }
+    self->first_s  = first ? time : self->first_s;
     self->before_s = first ? time : self->last_s;
     self->last_s   = time;
     return time;

@@ -15,7 +15,7 @@ static kt_media_counts_t out;
 static void
 begin(double tick_s, double declared_hz)
 {
-    kt_counts_init(&self, 1. / 44100, tick_s, declared_hz);
+    kt_counts_init(&self, 1. / 44100, tick_s, declared_hz, false);
 }
 
 // Pictures first to last of this rate, rounded to ticks.

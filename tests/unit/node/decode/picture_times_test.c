@@ -45,7 +45,7 @@ ParameterizedTestParameters(picture_times, are_those_of_ffprobe)
     return cr_make_param_array(made_t, rows, sizeof rows / sizeof *rows);
 }
 
-// Where the file begins, as ffprobe shows it; 0 where that is before zero or unknown.
+// Where the file begins, as ffprobe shows it; 0 where that is unknown, or before zero and not that of an MPEG stream.
 static double
 probe_start(const char *name)
 {
@@ -56,7 +56,7 @@ probe_start(const char *name)
     cr_assert_not_null(f);
     cr_assert_not_null(fgets(line, sizeof line, f));
     pclose(f);
-    return fmax(0, atof(line));
+    return strstr(name, ".ts") ? atof(line) : fmax(0, atof(line));
 }
 
 // The times that ffprobe shows: of each picture its own, or else the best guess. Returns their number.

@@ -10,7 +10,7 @@ static void
 expect_times(double rate_hz, const double *stamps, const double *times, size_t n)
 {
     kt_times_t self;
-    kt_times_init(&self, rate_hz);
+    kt_times_init(&self, rate_hz, false);
     for (size_t i = 0; i < n; i++) {
         bool   guessed;
         double time = kt_times_next(&self, stamps[i], &guessed);
@@ -53,7 +53,7 @@ Test(times, a_single_stamp_far_ahead_is_taken_for_missing)
     static const double stamps[] = {1, 1.1, 5000, 1.3, 1.4}, times[] = {1, 1.1, 1.2, 1.3, 1.4};
     kt_times_t          self;
     double              last = 0;
-    kt_times_init(&self, 10);
+    kt_times_init(&self, 10, false);
     for (size_t i = 0; i < 5; i++) {
         bool guessed;
         cr_expect_eq(kt_times_correct(&self, stamps[i], &last), i == 3);
@@ -61,6 +61,23 @@ Test(times, a_single_stamp_far_ahead_is_taken_for_missing)
             cr_expect_float_eq(last, times[2], 1e-9);
         const double time = kt_times_next(&self, stamps[i], &guessed);
         cr_expect(i == 2 || fabs(time - times[i]) < 1e-9, "%zu: %g", i, time);
+    }
+}
+
+Test(times, a_leap_ahead_begins_another_recording_where_they_are_joined)
+{
+    // 70 s behind 2 s begin one, 49.9 s and 60 s are gaps, as are 100 s behind 112 s.
+    static const double stamps[] = {1000, 1000.1, 1002, 1072, 1072.1, 1122, 1182, 1282, 50000, 50000.1, 10, 10.1},
+                        times[]  = {1000,   1000.1, 1002,   1002.1, 1002.2, 1052.1,
+                                    1112.1, 1212.1, 1212.2, 1212.3, 1212.4, 1212.5};
+    static const bool begins[]   = {0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 1, 0};
+    kt_times_t        self;
+    kt_times_init(&self, 10, true);
+    for (size_t i = 0; i < sizeof stamps / sizeof *stamps; i++) {
+        bool         guessed;
+        const double time = kt_times_next(&self, stamps[i], &guessed);
+        cr_expect_float_eq(time, times[i], 1e-9, "%zu: %g, not %g", i, time, times[i]);
+        cr_expect_eq(guessed, begins[i], "%zu", i);
     }
 }
 
