@@ -38,6 +38,7 @@ typedef struct kt_decode_want {
     uint32_t          vectors;  // 0 or 1: motion vectors where the codec exports them
     double            sample_hz;
     uint32_t          sample_max;
+    uint32_t          digest;  // 0 or 1: of the packets of the sound (kt_media_counts_t.sound_digest)
 } kt_decode_want_t;
 
 typedef enum kt_decoded_kind { KT_DECODED_END, KT_DECODED_SOUND, KT_DECODED_PICTURE } kt_decoded_kind_t;

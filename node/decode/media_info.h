@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 enum { KT_MEDIA_TEXT = 64, KT_MEDIA_TAGS = 256, KT_MEDIA_TAG_KEY = 64, KT_MEDIA_TAG_VALUE = 512 };
-enum { KT_MEDIA_STREAMS = 32, KT_MEDIA_WHY = 160, KT_MEDIA_GAPS = 128 };
+enum { KT_MEDIA_STREAMS = 32, KT_MEDIA_WHY = 160, KT_MEDIA_GAPS = 128, KT_MEDIA_DIGEST = 16 };
 
 typedef struct kt_media_tag {
     char key[KT_MEDIA_TAG_KEY];      // lower case, valid UTF-8
@@ -96,6 +96,9 @@ typedef struct kt_media_counts {
     uint64_t time_breaks;  // time stamps of the pictures that begin anew or leap ahead; what follows continues
     uint64_t other_size, other_shape;  // pictures whose size, or pixel shape, is not that of the first one
     bool     foreign;  // a chained Ogg has parts of another codec, or with other streams, which are not read
+    // MD5 over size, time stamp and bytes of each packet of the sound, where it is wanted; else 0. It shows whether two
+    // files hold the same sound; it is no protection against forgery.
+    uint8_t sound_digest[KT_MEDIA_DIGEST];
     // Of the sound; beyond the bound the last one has the sum of the rest.
     uint32_t       gap_count;
     kt_media_gap_t gap[KT_MEDIA_GAPS];

@@ -1,4 +1,4 @@
-// The protocol between the node and kithara-decode, version 5: both sides are of the same build and the same machine,
+// The protocol between the node and kithara-decode, version 6: both sides are of the same build and the same machine,
 // so records are C structs. Every socket is SOCK_SEQPACKET: one record is one packet, whole or not at all.
 //
 //   server socket (descriptor 3 of kithara-decode)
@@ -29,7 +29,7 @@
 
 enum {
     KT_DECODE_MAGIC    = 0x4b44,
-    KT_DECODE_VERSION  = 5,
+    KT_DECODE_VERSION  = 6,
     KT_DECODE_FD       = 3,    // the server socket's descriptor in kithara-decode
     KT_DECODE_CHILDREN = 256,  // more at a time are refused with KT_EFULL
     KT_RING_SLOTS      = 16,

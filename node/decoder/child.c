@@ -9,6 +9,7 @@
 #include "node/decoder/packets.h"
 #include "node/decoder/sound.h"
 
+#include <libavutil/md5.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,6 +44,7 @@ typedef struct child {
     kt_sound_t       sound;
     kt_film_t        film;
     kt_decode_want_t want;
+    struct AVMD5    *md5;                         // of the packets of the sound; NULL: not wanted
     uint64_t         last_sound_byte, last_byte;  // where the last packet of the sound ends, and of all; 0: unknown
     int64_t          other_bytes;                 // that were read and are in no packet of the sound
     bool             ended;                       // the file has been read
@@ -105,11 +107,23 @@ is_short(const child_t *self, const AVPacket *packet)
            (size_t)packet->size < kt_mpeg_frame_bytes(packet->data);
 }
 
+// The time stamp shows what index and tables of a container say about a packet.
+static void
+digest_packet(child_t *self, const AVPacket *packet)
+{
+    const int64_t head[] = {packet->size, packet->pts};
+    av_md5_update(self->md5, (const uint8_t *)head, sizeof head);
+    if (packet->size > 0)
+        av_md5_update(self->md5, packet->data, (size_t)packet->size);
+}
+
 static void
 count_packet(child_t *self, const AVPacket *packet)
 {
     const kt_counts_stream_t stream = packet_stream(self, packet);
     self->parts[stream].coder.packets++;
+    if (self->md5 && stream == KT_COUNTS_SOUND)
+        digest_packet(self, packet);
     if (packet->pos >= 0) {
         const uint64_t end    = self->media.start + (uint64_t)packet->pos + (uint64_t)packet->size;
         self->last_sound_byte = stream == KT_COUNTS_SOUND ? end : self->last_sound_byte;
@@ -422,6 +436,7 @@ static void
 child_set_up(child_t *self, const kt_decode_request_t *request)
 {
     self->want                 = request->want;
+    self->md5                  = request->want.digest ? av_md5_alloc() : NULL;
     self->sound.coder          = &self->parts[KT_COUNTS_SOUND].coder;
     self->sound.channel        = &self->channel;
     self->sound.counts         = &self->counts;
@@ -431,6 +446,8 @@ child_set_up(child_t *self, const kt_decode_request_t *request)
     self->film.counts          = &self->counts;
     self->film.want            = request->want;
     self->film.max_duration_s  = request->limits.max_duration_s;
+    if (self->md5)
+        av_md5_init(self->md5);
 }
 
 void
@@ -444,6 +461,7 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
         _exit(1);
     close(KT_CHILD_RING_FD);
     child_set_up(&self, request);
+    fault_unless_ok(&self, request->want.digest && !self.md5 ? KT_EDECMEM : KT_OK, "too little memory for a digest");
     fault_unless_ok(&self, kt_input_init(&self.input, KT_CHILD_MEDIA_FD), "the file's size is unknown");
     self.channel.live = self.input.stream;
     limit_opening(&self.channel);
@@ -486,5 +504,7 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
     counts.broken_off = self.media.given_up || has_tail(&self) || self.broken_off;
     counts.foreign    = self.media.foreign > 0;
     counts.read_bytes = self.last_byte;
+    if (self.md5)
+        av_md5_final(self.md5, counts.sound_digest);
     kt_channel_end(&self.channel, &counts);
 }
