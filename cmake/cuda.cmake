@@ -1,14 +1,5 @@
 # CUDA sources, two ways. With nvcc: for the GPU (KT_NVCC is the compiler, KT_CUDA_ARCHITECTURES the targets). Always: for
 # the CPU's simulator in tests/cudasim, by the host's C++ compiler.
-include(CheckLanguage)
-check_language(CXX)
-if(NOT CMAKE_CXX_COMPILER)
-  message(STATUS "No C++ compiler: the CUDA kernels are not built (ops/setup installs g++)")
-  return()
-endif()
-enable_language(CXX)
-set(CMAKE_CXX_STANDARD 17)
-set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g")
 set(CMAKE_CXX_FLAGS_ASAN "-O1 -g")
 set(CMAKE_CXX_FLAGS_TSAN "-O1 -g")

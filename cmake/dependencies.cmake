@@ -5,7 +5,7 @@ foreach(dep
     ZMQ:libzmq CZMQ:libczmq MSGPACK:msgpack JANSSON:jansson SODIUM:libsodium SOXR:soxr SQLITE:sqlite3
     MICROHTTPD:libmicrohttpd PQ:libpq RABBITMQ:librabbitmq HIREDIS:hiredis OPENSSL:openssl CURL:libcurl ZLIB:zlib SECCOMP:libseccomp
     AVFORMAT:libavformat AVCODEC:libavcodec AVUTIL:libavutil SWRESAMPLE:libswresample CAIRO:cairo
-    XXHASH:libxxhash YAML:yaml-0.1 SYSTEMD:libsystemd)
+    XXHASH:libxxhash YAML:yaml-0.1 SYSTEMD:libsystemd TAGLIB:taglib)
   string(REPLACE ":" ";" pair ${dep})
   list(GET pair 0 name)
   list(GET pair 1 module)

@@ -12,10 +12,10 @@ MUSIC_FOLDER=/usr/share/games/wesnoth/1.16/data/core/music
 BUILD_PACKAGES="build-essential cmake ninja-build pkg-config libzmq3-dev libczmq-dev libmsgpack-dev libjansson-dev
     libsodium-dev libsoxr-dev libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev zlib1g-dev libseccomp-dev libavformat-dev
     libavcodec-dev libavutil-dev libswresample-dev libcairo2-dev libpq-dev librabbitmq-dev libhiredis-dev libssl-dev
-    libdnnl-dev ocl-icd-opencl-dev libxxhash-dev libyaml-dev libsystemd-dev"
+    libdnnl-dev ocl-icd-opencl-dev libxxhash-dev libyaml-dev libsystemd-dev libtag1-dev"
 TEST_PACKAGES="libcriterion-dev ffmpeg python3 python3-venv sqlite3 $MUSIC_PACKAGE
     postgresql rabbitmq-server redis-server python3-pika python3-psycopg2
-    python3-zmq python3-msgpack python3-numpy python3-pandas python3-xxhash python3-yaml python3-h5py python3-onnx"
+    python3-zmq python3-msgpack python3-numpy python3-pandas python3-xxhash python3-yaml python3-h5py python3-onnx python3-mutagen"
 CHECK_PACKAGES="clang libclang-rt-14-dev clang-format clang-tidy universal-ctags"
 BENCH_PACKAGES="valgrind"
 

@@ -42,6 +42,7 @@ HOMES = {
     "microhttpd.h": ["coordinator/http/server.c"],
     "zlib.h": ["coordinator/http/gzip.c"],
     "soxr.h": ["kernels/audio/resample.c"],
+    "taglib/*": ["coordinator/cli/tag/tag_file.cpp", "coordinator/cli/tag/fd_stream.h"],
     "curl/*": ["node/fetch/*.c", "coordinator/cli/client.c"],
     "cuda*": ["kernels/cuda/*", "models/backend/cuda/*", "tests/cudasim/*", "tests/bench/gpu_*"],
     "cufft*": ["tests/cudasim/*", "tests/bench/gpu_*"],
@@ -74,7 +75,7 @@ def read_walls():
 
 def sources():
     listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard",
-                             "*.c", "*.h", "*.cu", "*.cuh", "*.def"], cwd=ROOT, capture_output=True, text=True, check=True)
+                             "*.c", "*.h", "*.cpp", "*.cu", "*.cuh", "*.def"], cwd=ROOT, capture_output=True, text=True, check=True)
     return [path for path in listed.stdout.split() if (ROOT / path).exists()]
 
 

@@ -15,7 +15,7 @@ INSIDES = {"kernels/cpu/simd.h", "tests/sim/sim.h"}
 
 
 def sources():
-    for pattern in ("*.c", "*.h", "*.cu", "*.cuh", "*.py"):
+    for pattern in ("*.c", "*.h", "*.cpp", "*.cu", "*.cuh", "*.py"):
         for file in sorted(ROOT.rglob(pattern)):
             path = file.relative_to(ROOT)
             if not path.parts[0].startswith("build") and "venv" not in path.parts:
@@ -30,9 +30,9 @@ def main():
         if lines > most:
             print(f"{path}:1: {lines} lines, at most {most}")
             found += 1
-        if path.suffix in (".c", ".cu"):
+        if path.suffix in (".c", ".cpp", ".cu"):
             c_files.append(str(path))
-    tags = subprocess.run(["ctags", "--output-format=json", "--fields=+ne", "--kinds-C=f", "-f", "-", *c_files],
+    tags = subprocess.run(["ctags", "--output-format=json", "--fields=+ne", "--kinds-C=f", "--kinds-C++=f", "-f", "-", *c_files],
                           cwd=ROOT, capture_output=True, text=True, check=True)
     for line in tags.stdout.splitlines():
         tag = json.loads(line)

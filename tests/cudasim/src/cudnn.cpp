@@ -1,8 +1,9 @@
 // cuDNN's backend interface for what the model executor uses: convolutions, sums with a tensor or per channel, limits.
 // A plan is its operation graph; it is interpreted by plain loops on the handle's stream. Two engines are offered, the
 // first of which has the note of tensor cores and computes nonsense: who takes it has not read the notes.
-#include "internal.h"
 #include "models/backend/cuda/cudnn.h"
+
+#include "internal.h"
 
 #include <cmath>
 #include <cstring>
@@ -159,7 +160,8 @@ struct Machine {
         const size_t bytes = out.count() * sizeof(float);
         out.data           = (float *)pointers[id];
         broken             = broken || (uintptr_t)out.data % 16 != 0 ||
-                 !(written ? memory_check(pointers[id], bytes, "cudnn") : memory_check_written(pointers[id], bytes, "cudnn"));
+                 !(written ? memory_check(pointers[id], bytes, "cudnn")
+                           : memory_check_written(pointers[id], bytes, "cudnn"));
         if (!broken) {
             memory_count(pointers[id], bytes, !written);
             if (written)
@@ -199,10 +201,10 @@ struct Window {
 void
 convolve(Machine &machine, const Node &op)
 {
-    const NodeRef conv = op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC);
-    const Tensor  x    = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X), false),
-                 w     = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W), false),
-                 y     = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y), true);
+    const NodeRef conv  = op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC);
+    const Tensor  x     = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X), false),
+                 w      = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W), false),
+                 y      = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y), true);
     const Window window = {conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS),
                            conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES),
                            conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_DILATIONS)};
@@ -211,7 +213,7 @@ convolve(Machine &machine, const Node &op)
     const int64_t depth = w.dims[1], per_group = y.dims[1] / (x.dims[1] / depth), places = y.strides[1];
     for (int64_t i = 0; i < (int64_t)y.count(); i++) {
         const int64_t o = i / places % y.dims[1], n = i / places / y.dims[1];
-        int64_t       place[3], rest = i % places;
+        int64_t       place[3], rest                = i % places;
         double        sum = 0;
         for (size_t k = window.before.size(); k-- > 0; rest /= y.dims[2 + k])
             place[k] = rest % y.dims[2 + k];
@@ -226,12 +228,12 @@ convolve(Machine &machine, const Node &op)
 void
 deconvolve(Machine &machine, const Node &op)
 {
-    const NodeRef conv = op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC);
-    const Tensor  dy   = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY), false),
-                 w     = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W), false),
-                 dx    = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX), true);
-    const auto before = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS),
-               stride = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES),
+    const NodeRef conv  = op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC);
+    const Tensor  dy    = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY), false),
+                 w      = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W), false),
+                 dx     = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX), true);
+    const auto before   = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS),
+               stride   = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES),
                dilation = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_DILATIONS);
     if (machine.broken)
         return;
@@ -240,13 +242,12 @@ deconvolve(Machine &machine, const Node &op)
     for (int64_t i = 0; i < (int64_t)dy.count(); i++)
         for (int64_t tap = 0; tap < taps * depth; tap++) {
             const int64_t k = i / dy.strides[1] % dy.dims[1], n = i / dy.strides[0],
-                          c    = k / per_group * depth + tap / taps;
-            int64_t       from = i % dy.strides[1], rest = tap % taps,
-                    offset     = n * dx.strides[0] + c * dx.strides[1];
-            bool inside        = true;
+                          c = k / per_group * depth + tap / taps;
+            int64_t from = i % dy.strides[1], rest = tap % taps, offset = n * dx.strides[0] + c * dx.strides[1];
+            bool    inside = true;
             for (size_t axis = before.size(); axis-- > 0;) {
-                const int64_t at = from % dy.dims[2 + axis] * stride[axis] - before[axis] +
-                                   rest % w.dims[2 + axis] * dilation[axis];
+                const int64_t at =
+                    from % dy.dims[2 + axis] * stride[axis] - before[axis] + rest % w.dims[2 + axis] * dilation[axis];
                 from /= dy.dims[2 + axis], rest /= w.dims[2 + axis];
                 inside = inside && at >= 0 && at < dx.dims[2 + axis];
                 offset += at * dx.strides[2 + axis];
@@ -301,13 +302,13 @@ check_convolution(const NodeRef &conv, const NodeRef &x_of, const NodeRef &w_of,
 {
     if (!conv || !x_of || !w_of || !y_of)
         return BAD_PARAM;
-    const auto x = x_of->values<int64_t>(KT_CUDNN_ATTR_TENSOR_DIMENSIONS),
-               w = w_of->values<int64_t>(KT_CUDNN_ATTR_TENSOR_DIMENSIONS),
-               y = y_of->values<int64_t>(KT_CUDNN_ATTR_TENSOR_DIMENSIONS),
-               before = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS),
-               after = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_POST_PADDINGS),
-               stride = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES),
-               dilation = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_DILATIONS);
+    const auto x         = x_of->values<int64_t>(KT_CUDNN_ATTR_TENSOR_DIMENSIONS),
+               w         = w_of->values<int64_t>(KT_CUDNN_ATTR_TENSOR_DIMENSIONS),
+               y         = y_of->values<int64_t>(KT_CUDNN_ATTR_TENSOR_DIMENSIONS),
+               before    = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS),
+               after     = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_POST_PADDINGS),
+               stride    = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES),
+               dilation  = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_DILATIONS);
     const size_t spatial = before.size();
     if (spatial < 2 || spatial > 3 || x.size() != 2 + spatial || w.size() != x.size() || y.size() != x.size())
         return BAD_PARAM;
@@ -348,7 +349,8 @@ check_plan(Node &plan)
         write_node(out, *config->node(KT_CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH));
         out << "\"}";
         const std::string text = out.str();
-        plan.put<char>(KT_CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, KT_CUDNN_TYPE_CHAR, {text.begin(), text.end()});
+        plan.put<char>(KT_CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, KT_CUDNN_TYPE_CHAR,
+                       {text.begin(), text.end()});
     }
     const auto        bytes = plan.values<char>(KT_CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION);
     const std::string text(bytes.begin(), bytes.end());
@@ -415,7 +417,7 @@ struct cudnnContext {
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
-EXPORT size_t cudnnGetVersion(void);
+EXPORT size_t      cudnnGetVersion(void);
 EXPORT const char *cudnnGetErrorString(int status);
 EXPORT int         cudnnCreate(cudnnContext **handle);
 EXPORT int         cudnnDestroy(cudnnContext *handle);
@@ -423,7 +425,7 @@ EXPORT int         cudnnSetStream(cudnnContext *handle, cudaStream_t stream);
 EXPORT int         cudnnBackendCreateDescriptor(int type, void **out);
 EXPORT int         cudnnBackendDestroyDescriptor(void *descriptor);
 EXPORT int         cudnnBackendFinalize(void *descriptor);
-EXPORT int cudnnBackendSetAttribute(void *descriptor, int name, int type, int64_t count, const void *values);
+EXPORT int         cudnnBackendSetAttribute(void *descriptor, int name, int type, int64_t count, const void *values);
 EXPORT int cudnnBackendGetAttribute(const void *descriptor, int name, int type, int64_t capacity, int64_t *count,
                                     void *values);
 EXPORT int cudnnBackendExecute(cudnnContext *handle, void *plan, void *pack);

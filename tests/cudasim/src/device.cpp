@@ -111,7 +111,8 @@ start(void)
         cudasim_quiet(true);
     read_faults();
     read_profile();
-    // A fork waits for calls of other threads, and the child gets a new mutex: it is not the thread that locked the old one.
+    // A fork waits for calls of other threads, and the child gets a new mutex: it is not the thread that locked the old
+    // one.
     (void)pthread_atfork([] { api_mutex.lock(); }, [] { api_mutex.unlock(); },
                          [] {
                              new (&api_mutex) std::recursive_mutex;

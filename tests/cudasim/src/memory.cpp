@@ -77,7 +77,8 @@ memory_find(uintptr_t address)
     return at == area->pieces.begin() ? nullptr : &std::prev(at)->second;
 }
 
-// First place from `next` on where nothing live lies; the state of what was freed there is dropped. 0: none before the end.
+// First place from `next` on where nothing live lies; the state of what was freed there is dropped. 0: none before the
+// end.
 static uintptr_t
 place(Area *area, size_t span)
 {

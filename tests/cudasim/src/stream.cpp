@@ -488,6 +488,6 @@ cudasim_occupancy(int *blocks, int threads, size_t shared_bytes)
         return fail(cudaErrorInvalidValue);
     size_t by_threads = (size_t)profile().threads_most / (size_t)threads;
     size_t by_shared  = (profile().shared_most + 1024) / (shared_bytes + 1024);
-    *blocks = (int)std::min<size_t>((size_t)profile().blocks_most, std::min(by_threads, by_shared));
+    *blocks           = (int)std::min<size_t>((size_t)profile().blocks_most, std::min(by_threads, by_shared));
     return cudaSuccess;
 }
