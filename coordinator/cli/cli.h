@@ -67,6 +67,7 @@ int kt_cmd_results(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_similar(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_models(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_audit(kt_cli_t *cli, int argc, char **argv);
+int kt_cmd_tag(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_plot(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_db(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_doctor(kt_cli_t *cli, int argc, char **argv);

@@ -36,10 +36,10 @@
 
 // commands_local.c
 extern const kt_command_option_t KT_NODES_OPTIONS[];
-extern const kt_command_option_t KT_ANALYZE_OPTIONS[], KT_RUN_OPTIONS[], KT_UP_OPTIONS[], KT_PLOT_OPTIONS[],
-    KT_MODELS_OPTIONS[];
+extern const kt_command_option_t KT_ANALYZE_OPTIONS[], KT_RUN_OPTIONS[], KT_UP_OPTIONS[], KT_TAG_OPTIONS[],
+    KT_PLOT_OPTIONS[], KT_MODELS_OPTIONS[];
 extern const kt_verb_t KT_MODELS_VERBS[];
-extern const char      KT_ANALYZE_TEXT[], KT_RUN_TEXT[], KT_UP_TEXT[], KT_PLOT_TEXT[], KT_DOCTOR_TEXT[];
+extern const char      KT_ANALYZE_TEXT[], KT_RUN_TEXT[], KT_UP_TEXT[], KT_TAG_TEXT[], KT_PLOT_TEXT[], KT_DOCTOR_TEXT[];
 // commands_farm.c
 extern const kt_command_option_t KT_SUBMIT_OPTIONS[], KT_BACKFILL_OPTIONS[], KT_VIEW_OPTIONS[], KT_JOBS_OPTIONS[],
     KT_KEYS_OPTIONS[], KT_RESULTS_OPTIONS[], KT_SIMILAR_OPTIONS[], KT_AUDIT_OPTIONS[], KT_DB_OPTIONS[],

@@ -77,6 +77,38 @@ const kt_command_option_t KT_UP_OPTIONS[] = {{"workers", KT_OPT_WORKERS, "N", NU
 const char KT_UP_TEXT[] = "The folders are the media roots (default: ANALYZER_MEDIA_ROOTS, else your home folder).\n"
                           "The first Ctrl-C finishes the files in progress; the second stops at once.\n";
 
+const kt_command_option_t KT_TAG_OPTIONS[] = {
+    {"dry-run", KT_OPT_DRY_RUN, NULL, NULL, "show what would be written, and write nothing", NULL},
+    {"fields", KT_OPT_FIELDS, "LIST", NULL,
+     "what is written: bpm,key,replaygain (default), mood, genre; nothing else is\ntouched", NULL},
+    {"overwrite", KT_OPT_OVERWRITE, NULL, NULL, "also replace values that are there (default: they are kept)", NULL},
+    {"key-format", KT_OPT_KEY_FORMAT, "NAME", NULL, "musical (default: Am, F#m), camelot (8A) or open-key (1m)",
+     "musical camelot open-key"},
+    {"min-confidence", KT_OPT_MIN_CONFIDENCE, "X", NULL,
+     "tempo, key and genre below this confidence are not written (default: 0.5,\n0.6 for the key)", NULL},
+    {"run", KT_OPT_RUN, "FOLDER", NULL,
+     "values of the results of `kithara run FOLDER`, for files that are as they were\nthen; others are analysed. "
+     "Without FILE all files of the folder",
+     NULL},
+    {"ledger", KT_OPT_LEDGER, "URL", NULL, "the same with another ledger: sqlite:PATH or postgresql://...", NULL},
+    {"undo", KT_OPT_UNDO, "FILE", NULL, "restore what an undo file says, in files that are as they were after tagging",
+     NULL},
+    {"undo-file", KT_OPT_UNDO_FILE, "FILE", NULL,
+     "write the undo file there (default: a new one in tags/ of the state folder)", NULL},
+    {"keep-time", KT_OPT_KEEP_TIME, NULL, NULL, "files keep their time of change", NULL},
+    {"workers", KT_OPT_WORKERS, "N", NULL, "files analysed in parallel (default: at most one per core)", NULL},
+    {"all", KT_OPT_ALL, NULL, NULL, "also take files that are not media by name or content", NULL},
+    KT_OPTION_OUTPUT,
+    KT_OPTION_SINK,
+    {0}};
+
+const char KT_TAG_TEXT[] =
+    "Each file is copied, its copy gets the tags and is compared with the file, and takes its place: the sound stays\n"
+    "the same packet by packet, and a file is the old or the new one, whatever ends the command. Formats: MP3, FLAC,\n"
+    "Ogg Vorbis, Opus, MP4, WAV, AIFF, Monkey's Audio, WMA. Refused are read-only files, files with several hard\n"
+    "links, and links out of their folder. Do not tag files that another program is writing.\n\n"
+    "Exit code: 0, 1 if any file failed or a folder could not be read, 2 for a usage error.\n";
+
 const kt_command_option_t KT_PLOT_OPTIONS[] = {
     {"out", KT_OPT_OUT, "FILE", NULL,
      "output file: .png, .svg or .pdf, or - for a PNG on standard output (default: the\nname of the file with .png, "

@@ -37,6 +37,7 @@ typedef struct run {
     kt_scan_t    *scan;
     kt_submit_t  *submit;
     kt_known_t   *known;
+    kt_tagged_t   tagged;
     char          identity[KT_DIGEST_HEX];  // of what all analyses of this run have in common
     kt_progress_t progress;
     kt_sizes_t    sizes;              // of the submitted files
@@ -185,6 +186,8 @@ open_run(run_t *run, char why[KT_FARM_WHY])
     if (!err)
         err = kt_known_load(&run->known, run->cli, run->dir.database_url, why);
     if (!err)
+        err = kt_tagged_load(&run->tagged, settings);
+    if (!err)
         err = kt_scan_new(&run->scan, &(kt_scan_opts_t){.paths      = paths,
                                                         .n          = run->folders.n,
                                                         .all        = run->all,
@@ -197,6 +200,7 @@ open_run(run_t *run, char why[KT_FARM_WHY])
                                                 .options  = KT_OPTION_ALL,
                                                 .session  = run->identity,
                                                 .by       = run->digest ? KT_SUBMIT_BY_CONTENT : KT_SUBMIT_BY_FACTS,
+                                                .tagged   = &run->tagged,
                                                 .wanted   = is_wanted,
                                                 .answered = count_answer,
                                                 .context  = run});
@@ -425,6 +429,7 @@ kt_cmd_run(kt_cli_t *cli, int argc, char **argv)
     }
     kt_submit_destroy(&run.submit);
     kt_known_destroy(&run.known);
+    kt_tagged_fini(&run.tagged);
     kt_scan_destroy(&run.scan);
     kt_client_destroy(&run.client);
     kt_farm_destroy(&run.farm);

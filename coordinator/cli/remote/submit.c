@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BATCH = 200, BODY_MAX = 7 << 20 };
+enum { BATCH = 200, BODY_MAX = 7 << 20, SECOND_NS = 1000000000 };
 
 struct kt_submit {
     kt_submit_opts_t opts;
@@ -91,19 +91,24 @@ kt_submit_flush(kt_submit_t *self)
 
 // What the id of a job is derived from beside session and path.
 static void
-add_facts(kt_submit_by_t by, const char *path, const struct stat *facts, kt_buf_t *out)
+add_facts(const kt_submit_opts_t *opts, const char *path, const struct stat *facts, kt_buf_t *out)
 {
-    kt_digest_t digest;
-    char        hex[KT_DIGEST_HEX];
-    int         fd  = by == KT_SUBMIT_BY_CONTENT ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-    kt_err_t    err = fd < 0 ? KT_EIO : kt_digest_of_fd(fd, &digest);
+    const kt_submit_by_t by = opts->by;
+    kt_digest_t          digest;
+    char                 hex[KT_DIGEST_HEX];
+    int                  fd  = by == KT_SUBMIT_BY_CONTENT ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    kt_err_t             err = fd < 0 ? KT_EIO : kt_digest_of_fd(fd, &digest);
     if (fd >= 0)
         close(fd);
-    if (!err)
+    if (!err) {
         kt_buf_fmt(out, "\n%s", kt_digest_hex(&digest, hex));
-    else if (by != KT_SUBMIT_BY_PATH)
-        kt_buf_fmt(out, "\n%lld %lld %ld", (long long)facts->st_size, (long long)facts->st_mtim.tv_sec,
-                   facts->st_mtim.tv_nsec);
+    } else if (by != KT_SUBMIT_BY_PATH) {
+        kt_file_facts_t is = kt_file_facts_of(facts);
+        if (opts->tagged)
+            (void)kt_tagged_find(opts->tagged, path, &is);
+        kt_buf_fmt(out, "\n%lld %lld %lld", (long long)is.size, (long long)(is.mtime_ns / SECOND_NS),
+                   (long long)(is.mtime_ns % SECOND_NS));
+    }
 }
 
 kt_err_t
@@ -126,7 +131,7 @@ kt_submit_file(kt_submit_t *self, const char *path)
     kt_buf_fmt(&text, "%.100s\n", self->opts.session);
     kt_buf_str(&text, path);
     if (is_file)
-        add_facts(self->opts.by, path, &facts, &text);
+        add_facts(&self->opts, path, &facts, &text);
     kt_err_t err = text.err;
     if (!err) {
         kt_digest_of(text.bytes, text.length, &digest);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coordinator/cli/client.h"
+#include "coordinator/cli/tagged.h"
 #include "proto/job.h"
 
 #include <stdint.h>
@@ -15,11 +16,12 @@ typedef void kt_submitted_fn(void *context, const char *path, const json_t *answ
 typedef enum kt_submit_by { KT_SUBMIT_BY_PATH, KT_SUBMIT_BY_FACTS, KT_SUBMIT_BY_CONTENT } kt_submit_by_t;
 
 typedef struct kt_submit_opts {
-    kt_client_t   *client;
-    const char    *priority;  // "normal"
-    uint32_t       options;   // kt_option_t bits
-    const char    *session;   // message ids are derived from it and the path, so that the same file is the same job
-    kt_submit_by_t by;        // and from this
+    kt_client_t       *client;
+    const char        *priority;  // "normal"
+    uint32_t           options;   // kt_option_t bits
+    const char        *session;   // message ids are derived from it and the path, so that the same file is the same job
+    kt_submit_by_t     by;        // and from this
+    const kt_tagged_t *tagged;    // files that changed by their tags alone are as before; NULL: none
     bool (*wanted)(void *context, const kt_job_t *job);  // false: the file is left out; NULL: all are wanted
     kt_submitted_fn *answered;
     void            *context;
