@@ -10,6 +10,7 @@ import unittest
 import wave
 
 BIN = pathlib.Path(os.environ.get("KITHARA_BIN", pathlib.Path(__file__).resolve().parents[2] / "build" / "bin"))
+NOBODY = 65534
 # What the dynamic linker does where it finds no library.
 UNLINKED = '#!/bin/sh\necho "$0: error while loading shared libraries: libodd.so.1: cannot open shared object file" >&2\nexit 127\n'
 
@@ -63,6 +64,31 @@ class HalfInstalled(unittest.TestCase):
         self.install("kithara-coordinator", "kithara-node")
         self.install_unlinked("kithara-decode")
         self.assertRegex(self.fails("run", str(self.music)), r"DECODER-START(.*\n)+kithara: ESYSTEM: kithara-node: it ended itself at each start")
+
+    def test_a_prefix_that_is_read_only_is_enough_and_a_state_folder_that_is_read_only_is_named(self):
+        self.install("kithara-coordinator", "kithara-node", "kithara-decode")
+        home = pathlib.Path(self.folder.name) / "home"
+        home.mkdir()
+        writers = []
+        if os.geteuid() == 0:  # root may write everywhere
+            os.chown(home, NOBODY, NOBODY)
+            writers = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        for folder, mode in ((self.folder.name, 0o755), (self.music, 0o755), (self.prefix, 0o555)):
+            os.chmod(folder, mode)
+
+        def run(command):
+            return subprocess.run([*writers, self.prefix / "kithara", *command], capture_output=True, text=True, timeout=100, cwd=self.prefix,
+                                  env={"PATH": os.environ["PATH"], "HOME": str(home)})
+        for command in (("analyze", str(self.music / "silence.wav")), ("run", str(self.music))):
+            done = run(command)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        shutil.rmtree(home / ".local")
+        os.chmod(home, 0o555)
+        for command in (("run", str(self.music)), ("up", str(self.music))):
+            done = run(command)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertRegex(done.stderr, r"EACCESS: .*the state folder cannot be written: set ANALYZER_STATE_DIR")
+        os.chmod(self.prefix, 0o755)
 
 
 if __name__ == "__main__":
