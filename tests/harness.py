@@ -1,6 +1,7 @@
 """A few lines of test runner for tests that start processes: named by what holds, closing with 'N passed, N failed'."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -73,6 +74,16 @@ def children(pid, name=None):
                 continue
             if name is None or os.path.basename(command) == name:
                 found.append(int(child))
+    return found
+
+
+def examples(page, kind, heading):
+    """The code blocks of one kind in one section of a page of docs/."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    section = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    expect(section, f"{page} has no section {heading}")
+    found = re.findall(rf"^```{kind}\n(.*?)^```", section[1], re.M | re.S)
+    expect(found, f"{page}, {heading}: no {kind}")
     return found
 
 

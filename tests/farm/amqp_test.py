@@ -4,15 +4,18 @@ import collections
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import time
 import wave
 
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1]), os.path.dirname(os.path.abspath(__file__))]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "python"), os.path.dirname(os.path.abspath(__file__))]
 
-from amqp_rig import END_S, HEARTBEAT_S, Rig, the_broker  # noqa: E402
+from amqp_rig import END_S, HEARTBEAT_S, PATIENCE_S, Rig, the_broker  # noqa: E402
 from farm import Farm, wait_for  # noqa: E402
-from harness import expect, kithara, main, test  # noqa: E402
+from harness import examples, expect, kithara, main, test  # noqa: E402
+from kithara import amqp as package_amqp  # noqa: E402
 
 def tone(path, seconds=3):
     with wave.open(str(path), "wb") as out:
@@ -44,6 +47,27 @@ def the_specification_s_message_comes_out_as_an_output_message(folder):
         expect(properties.content_type == "application/json" and properties.delivery_mode == 2, properties)
         expect(properties.headers["success"] is True, properties.headers)
         rig.check_clean(1)
+
+
+@test
+def the_example_of_the_page_and_the_functions_of_the_package_send_and_receive(folder):
+    tone(folder / "song.wav")
+    code, = examples("integrate.md", "python", "AMQP messages from Python")
+    with Rig("page", ANALYZER_TEST_FAULT="", ANALYZER_MEDIA_ROOTS=folder, ANALYZER_QUEUE_NAME="analyzer_queue",
+             ANALYZER_EXCHANGE_NAME="apollonia") as rig:
+        rig.queue, rig.exchange, rig.results = "analyzer_queue", "apollonia", "answers"  # deleted at the end
+        for old, new in (("amqps://user:PASSWORD@broker/", rig.broker.url), ("/data/music/song.mp3", str(folder / "song.wav"))):
+            expect(old in code, code)
+            code = code.replace(old, new)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S)
+        expect(done.stdout == "song-1 True\n", done.stdout + done.stderr)
+
+        files = [{"file_path": str(folder / "song.wav")}, {"message_id": "song-3", "file_path": str(folder / "none.wav")}]
+        ids = package_amqp.submit(rig.broker.url, files)
+        answers = package_amqp.results(rig.broker.url, "answers", timeout_s=PATIENCE_S)
+        got = {one["message_id"]: one["success"] for one in (next(answers), next(answers))}
+        answers.close()
+        expect(len(ids) == 2 and ids[1] == "song-3" and got == {ids[0]: True, "song-3": False}, (ids, got))
 
 
 @test

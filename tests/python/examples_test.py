@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -11,19 +10,10 @@ import sys
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "python"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "python"), str(ROOT / "tests"), str(ROOT / "tests/farm")]
 
-from harness import BIN, expect, kithara, main, test  # noqa: E402
-
-
-def examples(page, kind, heading):
-    """The code blocks of one kind in one section of a page."""
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    section = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    expect(section, f"{page} has no section {heading}")
-    found = re.findall(rf"^```{kind}\n(.*?)^```", section[1], re.M | re.S)
-    expect(found, f"{page}, {heading}: no {kind}")
-    return found
+from farm import Farm  # noqa: E402
+from harness import BIN, examples, expect, kithara, main, test  # noqa: E402
 
 
 def python(folder, code):
@@ -54,6 +44,54 @@ def the_library_is_called_from_python(folder):
     whole, = examples("integrate.md", "python", "Library")
     code, model = whole.split("with kithara.Frontend", 1)  # the rest needs a model's weights, which are not in the tree
     expect(float(python(folder, code)) > 100 and "kithara.Model" in model, "a centroid in hertz")
+
+
+def shell(folder, script, **settings):
+    """Runs an example with the programs on the PATH; what it printed."""
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **settings}
+    done = subprocess.run(["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    expect(done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+@test
+def the_library_is_called_from_c(folder):
+    tone(folder / "song.ogg")
+    code, = examples("integrate.md", "c", "Library")
+    (folder / "example.c").write_text(code, encoding="utf-8")
+    script, = examples("integrate.md", "sh", "Library")
+    expect("$(pkg-config --cflags --libs kithara)" in script, script)  # of an installation; here it is the build
+    script = script.replace("$(pkg-config --cflags --libs kithara)", f"-Wall -Werror -I{ROOT}/lib -L{BIN.parent}/lib -lkithara")
+    document = json.loads(shell(folder, script, LD_LIBRARY_PATH=str(BIN.parent / "lib"), KITHARA_DECODE=str(BIN / "kithara-decode")))
+    expect(document["success"] and document["features"]["spectral"]["spectral_centroid"] > 100, document)
+
+
+@test
+def files_are_written_and_read(folder):
+    tone(folder / "Music/a.wav")
+    (folder / "Music/bad.flac").write_bytes(b"fLaC" + bytes(100))
+    script, = examples("integrate.md", "sh", "Files")
+    lines = shell(folder, script).splitlines()
+    messages = [json.loads(line) for line in (folder / "music.jsonl").read_text(encoding="utf-8").splitlines()]
+    expect([message["success"] for message in messages] == [True, False], messages)
+    expect(len(lines) == 1 and lines[0].startswith("Music/a.wav|"), lines)
+
+
+@test
+def a_job_goes_in_and_its_result_comes_out_over_http(folder):
+    tone(folder / "song.mp3")
+    script = examples("integrate.md", "sh", "HTTP")[0]
+    with Farm(ANALYZER_MEDIA_ROOTS=str(folder)) as farm:
+        farm.start(["n1"])
+        (folder / "http.token").write_text(farm.token(), encoding="utf-8")
+        for old, new in (("http://127.0.0.1:8710", farm.http), ("/data/music/song.mp3", str(folder / "song.mp3"))):
+            expect(old in script, script)
+            script = script.replace(old, new)
+        printed = shell(folder, f"set -e; curl() {{ command curl -w '\\n' \"$@\"; }}\n{script}")
+    accepted, document = (line for line in printed.splitlines() if line)
+    expect(json.loads(accepted)["results"][0]["status"] == "new", accepted)
+    document = json.loads(document)
+    expect(document["message_id"] == "song-1" and document["features"]["spectral"]["spectral_centroid"] > 100, document)
 
 
 @test
