@@ -2,10 +2,13 @@
 // earlier one. settings_table.c checks values, settings_print.c prints them.
 #include "common/settings.h"
 
+#include "common/clock.h"
 #include "common/settings_table.h"
 #include "common/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
@@ -13,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_FILE_BYTES = 1 << 20, SHOWN_BYTES = 96 };
+enum { MAX_FILE_BYTES = 1 << 20, SHOWN_BYTES = 96, FILE_MS = 5000 };
 
 static kt_err_t
 put_by_name(kt_settings_t *self, const char *env, const char *value, kt_setting_source_t source,
@@ -83,18 +86,33 @@ put_line(kt_settings_t *self, char *line, char why[KT_SETTINGS_WHY])
     return put_by_name(self, name, value, KT_SETTING_FILE, why);
 }
 
-// Reads the whole file into text. A folder can be opened, but reading it fails.
+// The bytes read, 0 at the end, -1 with errno. A pipe or terminal is waited for until then (ETIMEDOUT).
+static ssize_t
+read_until(int fd, char *block, size_t capacity, int64_t until_ms)
+{
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    int64_t       left_ms  = until_ms - kt_clock_ms();
+    int           ready    = poll(&readable, 1, left_ms > 0 ? (int)left_ms : 0);
+    if (ready == 0)
+        errno = ETIMEDOUT;
+    return ready > 0 ? read(fd, block, capacity) : -1;
+}
+
+// Reads the whole file into text. A folder can be opened, but reading it fails. Opening does not wait: a FIFO may have
+// no writer.
 static kt_err_t
 read_settings_file(const char *file, kt_buf_t *text, char why[KT_SETTINGS_WHY])
 {
-    char  block[4096];
-    FILE *stream = fopen(file, "re");
-    if (!stream)
+    char    block[4096];
+    ssize_t got      = 0;
+    int64_t until_ms = kt_clock_ms() + FILE_MS;
+    int     fd       = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
         return kt_text_explain(why, KT_SETTINGS_WHY, KT_ENOFILE, "%.*s: %s", SHOWN_BYTES, file, strerror(errno));
-    for (size_t got; !text->err && (got = fread(block, 1, sizeof block, stream)) > 0;)
-        kt_buf_add(text, block, got);
-    int failed = ferror(stream) ? errno : 0;
-    fclose(stream);
+    while (!text->err && (got = read_until(fd, block, sizeof block, until_ms)) > 0)
+        kt_buf_add(text, block, (size_t)got);
+    int failed = got < 0 ? errno : 0;
+    close(fd);
     if (failed)
         return kt_text_explain(why, KT_SETTINGS_WHY, KT_ENOFILE, "%.*s: %s", SHOWN_BYTES, file, strerror(failed));
     if (text->err == KT_EFULL)

@@ -49,7 +49,7 @@ read_key_file(const char *path, char out[KT_COORDINATORS_MAX][KT_CURVE_TEXT])
     length = fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[length] = '\0';
-    return parse_key_list(text, out);
+    return strlen(text) == length ? parse_key_list(text, out) : 0;  // a NUL: no text
 }
 
 // From the setting, which is one or more keys or the path of a file of them; where it is empty, from the join token or

@@ -38,6 +38,16 @@ typedef struct exchange {
     kt_http_response_t response;
 } exchange_t;
 
+// A NUL would cut the path silently. In its place comes a byte that is in no UTF-8, so that the path is refused.
+static size_t
+unescape(void *context, struct MHD_Connection *connection, char *text)
+{
+    (void)context, (void)connection;
+    for (char *at = text; (at = strstr(at, "%00")); at++)
+        memcpy(at, "%FF", sizeof "%FF" - 1);
+    return MHD_http_unescape(text);
+}
+
 // A parameter whose bytes are no text (UTF-8 without NUL) makes the request a bad one.
 static enum MHD_Result
 add_arg(void *context, enum MHD_ValueKind kind, const char *name, size_t name_bytes, const char *value,
@@ -46,7 +56,7 @@ add_arg(void *context, enum MHD_ValueKind kind, const char *name, size_t name_by
     (void)kind;
     kt_http_request_t *request = context;
     if (!kt_text_is_utf8(name, name_bytes) || (value && !kt_text_is_utf8(value, value_bytes)))
-        request->bad = "the query is not UTF-8";
+        request->bad = "the query is not UTF-8 without NUL";
     if (request->n_args == KT_HTTP_ARGS)
         request->bad = "a query has at most 16 parameters";
     if (request->bad)
@@ -209,7 +219,7 @@ request_of(kt_http_t *self, struct MHD_Connection *connection, const char *path,
     if (!request.host && !request.proxied)
         request.host = "";  // HTTP/1.1 requires it
     if (!kt_text_is_utf8(path, strlen(path)))
-        request.bad = "the path is not UTF-8";
+        request.bad = "the path is not UTF-8 without NUL";
     MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, add_arg, &request);
     return request;
 }
@@ -357,13 +367,14 @@ kt_http_new(kt_http_t **self_p, const kt_http_opts_t *opts, char address[KT_HTTP
     if (err)
         goto fail;
     kt_http_listen_name(self->fd, address);
-    err          = KT_ENOMEM;
-    self->daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0,
-                                    NULL, NULL, on_request, self, MHD_OPTION_LISTEN_SOCKET, self->fd,
-                                    MHD_OPTION_CONNECTION_LIMIT, (unsigned)PLACES, MHD_OPTION_CONNECTION_TIMEOUT,
-                                    (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
-                                    MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_NOTIFY_COMPLETED,
-                                    on_end, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, self, MHD_OPTION_END);
+    err = KT_ENOMEM;
+    self->daemon =
+        MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL, NULL,
+                         on_request, self, MHD_OPTION_LISTEN_SOCKET, self->fd, MHD_OPTION_CONNECTION_LIMIT,
+                         (unsigned)PLACES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_THREAD_STACK_SIZE,
+                         (size_t)STACK_BYTES, MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+                         on_connection, self, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
     if (!self->daemon)
         goto fail;
     *self_p = self;

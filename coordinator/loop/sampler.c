@@ -92,7 +92,11 @@ is_plain(const char *text)
 static void
 put_text(const char *text, kt_buf_t *out)
 {
-    if (!text || !is_plain(text)) {
+    if (!text) {
+        kt_buf_str(out, "null");
+        return;
+    }
+    if (!is_plain(text)) {
         json_t *value = kt_json_text(text);
         kt_json_write(value, out);
         kt_json_free(&value);

@@ -70,7 +70,7 @@ kt_routes_markdown(kt_buf_t *out)
                "`/openapi.json` is the same for programs.\n\n"
                "Access: *open* needs no token; *read* needs it only over a network; *control* needs it always and is\n"
                "never taken from a web page of another origin.\n"
-               "An unknown query parameter, or text that is not UTF-8, is answered with 400.\n"
+               "An unknown query parameter, or text that is not UTF-8 without NUL, is answered with 400.\n"
                "A path that exists for other methods only is answered with 405 and `Allow`.\n"
                "A failure is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, and `error`\n"
                "with `code`, `number`, `text` and `detail` ([errors.md](errors.md)).\n"

@@ -77,6 +77,8 @@ end_entry(sender_t *self)
         kept--;
     self->entry[kept] = '\0';
     self->entry_bytes = 0;
+    if (strlen(self->entry) != kept)
+        return KT_ETEXT;  // a NUL after the first block: what follows it would be lost
     kept -= drop_user(self->entry);
     if (!kept)
         return KT_OK;

@@ -17,7 +17,8 @@ typedef struct kt_spool {
 typedef kt_err_t kt_spool_open_fn(void *context, uint64_t *backfill);
 
 // Sends the whole list; retries for a minute while the coordinator does not respond. KT_EEMPTY: no path; KT_ETEXT: not
-// a list of paths; KT_EIO: the list is unreadable; else the error of the client.
+// a list of paths, or a NUL after the first block of one by lines; KT_EIO: the list is unreadable; else the error of
+// the client.
 KT_MUST_USE kt_err_t kt_spool_send(kt_client_t *client, FILE *list, kt_spool_open_fn *open, void *context,
                                    kt_spool_t *out);
 // As kt_client_post; retries for a minute while there is no response.

@@ -243,6 +243,32 @@ Test(settings, binary_and_endless_files_are_refused)
     expect_why("not a text file");
 }
 
+Test(settings, a_folder_and_a_fifo_without_a_writer_are_refused, .timeout = 30)
+{
+    char fifo[64];
+    cr_assert_eq(kt_settings_load(&settings, "/tmp", nothing, why), KT_ENOFILE);
+    expect_why("directory");
+    snprintf(fifo, sizeof fifo, "%s.fifo", file);
+    cr_assert_eq(mkfifo(fifo, 0600), 0);
+    kt_err_t err = kt_settings_load(&settings, fifo, nothing, why);
+    unlink(fifo);
+    cr_assert_eq(err, KT_ENOFILE);
+    expect_why("timed out");
+}
+
+Test(settings, a_pipe_is_read_to_its_end)
+{
+    int  ends[2];
+    char path[32];
+    cr_assert_eq(pipe(ends), 0);
+    dprintf(ends[1], "ANALYZER_N_FFT=4096\nANALYZER_HOP_LENGTH=1024\n");
+    close(ends[1]);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    cr_assert_eq(kt_settings_load(&settings, path, nothing, why), KT_OK, "%s", why);
+    cr_assert_eq(settings.n_fft, 4096);
+    close(ends[0]);
+}
+
 static void
 expect_masked(const char *env, const char *value, const char *line)
 {

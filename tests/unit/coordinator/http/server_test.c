@@ -35,6 +35,11 @@ static void
 handle(void *context, const kt_http_request_t *request, kt_http_response_t *response)
 {
     (void)context;
+    if (request->bad) {
+        response->status = 400;
+        kt_buf_str(&response->body, request->bad);
+        return;
+    }
     response->status = 200;
     response->type   = strcmp(request->path, "/text") == 0 ? "text/plain" : NULL;
     kt_buf_fmt(&response->body, "%s %s bytes=%zu a=%s auth=%s origin=%s host=%s proxied=%d", request->method,
@@ -139,6 +144,18 @@ Test(http, a_request_comes_with_its_query_and_headers)
     cr_assert(strstr(answer, "Content-Type: application/json"), "%s", answer);
     cr_assert(strstr(answer, "Cache-Control: no-store"), "%s", answer);
     cr_assert(strstr(ask("GET /text HTTP/1.1\r\nHost: h\r\n\r\n"), "Content-Type: text/plain"));
+}
+
+Test(http, a_nul_in_the_path_or_the_query_is_refused_and_cuts_nothing)
+{
+    static const char *const TARGETS[] = {"/x%00y",    "/%00",           "/x%2500/..%00", "/x%%00",
+                                          "/x?a=1%00", "/x?a=1%002&b=3", "/x?%00=1",      "/x?a%00b=1"};
+    char                     request[128];
+    for (size_t i = 0; i < sizeof TARGETS / sizeof *TARGETS; i++) {
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", TARGETS[i]);
+        cr_expect(strstr(ask(request), " 400 ") && strstr(answer, "without NUL"), "%s: %s", TARGETS[i], answer);
+    }
+    cr_assert(strstr(ask("GET /x%2500?a=%2500 HTTP/1.1\r\nHost: h\r\n\r\n"), "GET /x%00 bytes=0 a=%00 "), "%s", answer);
 }
 
 Test(http, a_head_is_a_get_without_its_body)
