@@ -4,6 +4,9 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +106,54 @@ Test(fetch, links_may_stay_beneath_but_not_leave)
     expect("root/far", KT_EROOT);
     expect("root/absolute/secret.wav", KT_EROOT);
     expect("root/loop", KT_ENOFILE);
+}
+
+static atomic_bool swapping;
+
+// root/swapped is a folder, then a link out of the root, then the folder again.
+static void *
+swap_folder(void *context)
+{
+    const char *folder = fx_folder;
+    char        inner[128], aside[128];
+    (void)context;
+    snprintf(inner, sizeof inner, "%s/root/swapped", folder);
+    snprintf(aside, sizeof aside, "%s/aside", folder);
+    while (swapping) {
+        cr_assert(!rename(inner, aside) && !symlink("../outside", inner) && !unlink(inner) && !rename(aside, inner));
+        sched_yield();
+    }
+    return NULL;
+}
+
+Test(fetch, a_folder_that_is_swapped_for_a_link_out_leads_nowhere_else)
+{
+    enum { TRIES = 5000 };
+    char        path[128], why[KT_FETCH_WHY];
+    pthread_t   thread;
+    struct stat inside, facts;
+    unsigned    opened = 0, refused = 0;
+    mkdir(fx_path("root/swapped"), 0755);
+    fx_write("root/swapped/secret.wav", "inside", 6);
+    cr_assert_eq(stat(fx_path("root/swapped/secret.wav"), &inside), 0);
+    snprintf(path, sizeof path, "%s", fx_path("root/swapped/secret.wav"));
+    swapping = true;
+    cr_assert_eq(pthread_create(&thread, NULL, swap_folder, NULL), 0);
+    for (int i = 0; i < TRIES || ((!opened || !refused) && i < 100 * TRIES); i++) {
+        int      fd = -1;
+        uint64_t size;
+        if (kt_fetch_open(fetch, path, &fd, &size, why)) {
+            refused++;
+            continue;
+        }
+        opened++;
+        cr_assert_eq(fstat(fd, &facts), 0);
+        cr_assert_eq(facts.st_ino, inside.st_ino, "a file outside the root was opened");
+        close(fd);
+    }
+    swapping = false;
+    pthread_join(thread, NULL);
+    cr_assert(opened && refused, "the race was met: %u opened, %u refused", opened, refused);
 }
 
 Test(fetch, an_absolute_link_that_stays_beneath_a_root_is_followed)
