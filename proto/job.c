@@ -144,7 +144,6 @@ read_texts(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
         {"message_id", job->message_id, sizeof job->message_id},
         {"media_id", job->media_id, sizeof job->media_id},
         {"file_path", job->file_path, sizeof job->file_path},
-        {"file_format", job->declared_format, sizeof job->declared_format},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         const json_t *value = body_member(body, texts[i].name);
@@ -222,12 +221,8 @@ read_hints(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
     uint64_t      bytes    = 0;
     if (size && !read_bytes(size, &bytes))
         problem = "file_size must be a non-negative whole number of bytes";
-    else if (metadata && !json_is_object(metadata))
-        problem = "metadata must be an object";
     else if (duration && (!json_is_number(duration) || !(json_number_value(duration) >= 0)))
         problem = "metadata.duration must be a non-negative number of seconds";
-    else if (body_member(body, "timestamp") && !json_is_string(body_member(body, "timestamp")))
-        problem = "timestamp must be a string";
     if (problem) {
         snprintf(why, KT_JOB_WHY, "%s", problem);
         return KT_EMESSAGE;
@@ -311,8 +306,7 @@ kt_job_write(const kt_job_t *job, kt_buf_t *out)
 {
     json_t *body = kt_json_object();
     bool    good = body && set_job_text(body, "message_id", job->message_id) &&
-                set_job_text(body, "file_path", job->file_path) && set_job_text(body, "media_id", job->media_id) &&
-                set_job_text(body, "file_format", job->declared_format);
+                set_job_text(body, "file_path", job->file_path) && set_job_text(body, "media_id", job->media_id);
     if (good && job->declared_bytes)
         good = kt_json_set(body, "file_size", kt_json_int((int64_t)job->declared_bytes));
     if (good && job->declared_duration_s > 0) {

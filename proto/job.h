@@ -38,7 +38,6 @@ typedef struct kt_job {
     uint32_t      options;              // kt_option_t bits
     uint64_t      declared_bytes;       // file_size; 0 unknown
     double        declared_duration_s;  // metadata.duration; 0 unknown
-    char          declared_format[32];  // file_format
     kt_digest_t   body_digest;          // of the canonical body: distinguishes a repeated message from a clash
 } kt_job_t;
 

@@ -29,11 +29,14 @@ static const struct {
     layer_t     layer, below;
     const char *name;
 } READ[] = {
-    {LAYER_MESSAGE, LAYER_NONE, "message_id"},          {LAYER_MESSAGE, LAYER_NONE, "media_id"},
-    {LAYER_MESSAGE, LAYER_NONE, "file_path"},           {LAYER_MESSAGE, LAYER_NONE, "file_format"},
-    {LAYER_MESSAGE, LAYER_NONE, "file_size"},           {LAYER_MESSAGE, LAYER_NONE, "priority"},
-    {LAYER_MESSAGE, LAYER_NONE, "timestamp"},           {LAYER_MESSAGE, LAYER_METADATA, "metadata"},
-    {LAYER_MESSAGE, LAYER_OPTIONS, "analysis_options"}, {LAYER_METADATA, LAYER_NONE, "duration"},
+    {LAYER_MESSAGE, LAYER_NONE, "message_id"},
+    {LAYER_MESSAGE, LAYER_NONE, "media_id"},
+    {LAYER_MESSAGE, LAYER_NONE, "file_path"},
+    {LAYER_MESSAGE, LAYER_NONE, "file_size"},
+    {LAYER_MESSAGE, LAYER_NONE, "priority"},
+    {LAYER_MESSAGE, LAYER_METADATA, "metadata"},
+    {LAYER_MESSAGE, LAYER_OPTIONS, "analysis_options"},
+    {LAYER_METADATA, LAYER_NONE, "duration"},
 };
 
 static bool
@@ -48,6 +51,13 @@ is_read(layer_t layer, const char *name, layer_t *below)
             return true;
         }
     return false;
+}
+
+// Metadata is read only as an object.
+static bool
+is_read_as(layer_t layer, const char *name, span_t value, layer_t *below)
+{
+    return is_read(layer, name, below) && (*below != LAYER_METADATA || *value.at == '{');
 }
 
 static void
@@ -174,7 +184,7 @@ relax_value(relax_t *self, span_t value, size_t depth, layer_t layer, const char
     json_t *json = parse_value(value, depth);
     if (json)
         return json;
-    if (is_read(layer, name, &below))
+    if (is_read_as(layer, name, value, &below))
         return below != LAYER_NONE && *value.at == '{' ? relax_object(self, &value, below) : NULL;
     note_member(self, layer, name, self->drop ? "left out" : "carried as text");
     return self->drop ? NULL : text_of(value);
@@ -199,7 +209,8 @@ relax_member(relax_t *self, span_t *scan, layer_t layer, json_t *out)
     if (good && repeated)
         note_member(self, layer, text, "repeated: the last one counts");
     json_t *json = good ? relax_value(self, value, depth, layer, text) : NULL;
-    good         = json ? json_object_set_new(out, text, json) == 0 : good && !read && self->drop;
+    good         = json ? json_object_set_new(out, text, json) == 0
+                        : good && self->drop && !is_read_as(layer, text, value, &below);
     json_decref(name);
     return good;
 }
@@ -239,13 +250,16 @@ write_relaxed(json_t *body, const char *message_id, kt_buf_t *out)
 }
 
 static void
-write_warning(const relax_t *self, char warning[KT_JOB_WHY])
+write_warning(const relax_t *self, const json_t *body, char warning[KT_JOB_WHY])
 {
-    char more[32] = "";
+    char          more[32] = "";
+    const json_t *metadata = json_object_get(body, "metadata");
     if (self->more)
         snprintf(more, sizeof more, " and %zu more", self->more);
     if (*self->names)
         snprintf(warning, KT_JOB_WHY, "no valid JSON: %s%s", self->names, more);
+    else if (metadata && !json_is_object(metadata) && !json_is_null(metadata))
+        kt_text_copy(warning, KT_JOB_WHY, "no object: metadata (carried, and not read)");
 }
 
 static kt_err_t
@@ -263,8 +277,8 @@ relax_text(span_t text, const char *message_id, kt_buf_t *out, char warning[KT_J
             return KT_EMESSAGE;
         }
         kt_err_t err = write_relaxed(body, message_id, out);
+        write_warning(&relax, body, warning);
         json_decref(body);
-        write_warning(&relax, warning);
         if (err || out->length <= KT_JOB_MAX_BYTES)
             return err;
     }
@@ -292,6 +306,7 @@ kt_job_relax(const char *text, size_t length, const char *message_id, kt_buf_t *
     const char *id = kt_json_str(body, "message_id", "");
     if (span.at != text || (*message_id && !*id))
         err = write_relaxed(body, message_id, out);
+    write_warning(&(relax_t){0}, body, warning);
     json_decref(body);
     return err;
 }

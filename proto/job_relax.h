@@ -1,7 +1,7 @@
 // kt_job_relax -- input messages that strict JSON refuses over something that nobody reads: a byte order mark, and, in
 // members that are not read, numbers beyond every type (2^64, 1e400, NaN), \u0000, halves of surrogate pairs, bytes
 // that are no UTF-8, repeated names, and deep nesting. Such a member is carried as a text with the characters that
-// came. What is read (kt_job_parse) must be correct. Pure; any thread.
+// came. What is read (kt_job_parse) must be correct; metadata is read only as an object. Pure; any thread.
 #pragma once
 
 #include "common/buf.h"
@@ -9,7 +9,8 @@
 
 // out: the message that is stored and parsed instead; empty if `text` is used as it is. message_id: of a message whose
 // body has none (a broker's property); "": none. warning: which members are carried as text, left out because the
-// message would be too long, or repeated, in a sentence; "": none. KT_EMESSAGE with why, KT_ENOMEM.
+// message would be too long, repeated, or not read although they have the name of one that is, in a sentence; "": none.
+// KT_EMESSAGE with why, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_job_relax(const char *text, size_t length, const char *message_id, kt_buf_t *out,
                                   char warning[KT_JOB_WHY], char why[KT_JOB_WHY]);
 

@@ -7,10 +7,11 @@
 #include <string.h>
 
 static json_t *
-schema_of(const char *type, const char *meaning)
+schema_of(const char *type, const char *meaning)  // type NULL: any
 {
     json_t *schema = kt_json_object();
-    kt_json_set(schema, "type", kt_json_text(type));
+    if (type)
+        kt_json_set(schema, "type", kt_json_text(type));
     if (meaning && *meaning)
         kt_json_set(schema, "description", kt_json_text(meaning));
     return schema;
@@ -58,7 +59,8 @@ options_schema(void)
 static json_t *
 metadata_schema(void)
 {
-    json_t *schema = schema_of("object", "the producer's own; only duration is read"), *members = kt_json_object();
+    json_t *schema   = schema_of(NULL, "the producer's own; only duration of an object is read");
+    json_t *members  = kt_json_object();
     json_t *duration = schema_of("number", "of the file, s: a hint");
     kt_json_set(duration, "minimum", kt_json_int(0));
     kt_json_set(members, "duration", duration);
@@ -78,15 +80,12 @@ kt_schema_input(void)
         {"media_id", "the producer's name of the medium, returned as it is", KT_JOB_ID_BYTES - 1},
         {"file_path", "a path below the media roots of the nodes, or a URL (http, https) without a password",
          KT_JOB_PATH - 1},
-        {"file_format", "a hint", sizeof((kt_job_t *)NULL)->declared_format - 1},
-        {"timestamp", "of the message; not part of the job's identity", 0},
     };
     json_t *schema  = schema_head(schema_of("object", "unknown members are ignored"), "input message");
     json_t *members = kt_json_object(), *required = kt_json_array(), *size = schema_of("integer", "bytes: a hint");
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         json_t *text = schema_of("string", TEXTS[i].meaning);
-        if (TEXTS[i].most)
-            kt_json_set(text, "maxLength", kt_json_int((int64_t)TEXTS[i].most));
+        kt_json_set(text, "maxLength", kt_json_int((int64_t)TEXTS[i].most));
         if (strcmp(TEXTS[i].name, "file_path") == 0)
             kt_json_set(text, "minLength", kt_json_int(1));
         else
@@ -98,6 +97,8 @@ kt_schema_input(void)
     kt_json_set(members, "priority", priority_schema());
     kt_json_set(members, "analysis_options", options_schema());
     kt_json_set(members, "metadata", metadata_schema());
+    kt_json_set(members, "file_format", schema_of(NULL, "not read: the file decides"));
+    kt_json_set(members, "timestamp", schema_of(NULL, "of the message; not read, and not part of the job's identity"));
     kt_json_append(required, kt_json_text("file_path"));
     kt_json_set(schema, "properties", members);
     kt_json_set(schema, "required", required);

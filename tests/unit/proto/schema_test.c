@@ -39,7 +39,9 @@ Test(schema, a_member_of_another_type_than_the_schemas_is_refused)
         kt_job_t      job;
         const char   *name = kt_json_key(members, i);
         const json_t *type = kt_json_get(kt_json_get(members, name), "type");
-        const bool    is_text =
+        if (!type)
+            continue;  // not read
+        const bool is_text =
             strcmp(kt_json_string(type) ? kt_json_string(type) : kt_json_string(kt_json_at(type, 0)), "string") == 0;
         snprintf(text, sizeof text, "{%s\"%s\": %s}", strcmp(name, "file_path") ? "\"file_path\": \"/a\", " : "", name,
                  is_text ? "7" : "\"seven\"");
