@@ -218,10 +218,13 @@ class Command(unittest.TestCase):
 
     def test_a_missing_file_is_not_submitted(self):
         self.env["ANALYZER_HTTP_URL"] = "http://127.0.0.1:9"
-        code, _, err = self.kithara("submit", self.folder / "missing.mp3")
-        self.assertEqual(code, 1)
-        self.assertIn("missing.mp3", err)
-        self.assertIn("ENOFILE", err)
+        for more in ((), ("--wait",), ("-o", "wide")):
+            code, out, err = self.kithara("submit", *more, self.folder / "missing.mp3")
+            self.assertEqual((code, out), (1, ""))
+            self.assertEqual(len(err.splitlines()), 1, err)
+            self.assertIn("missing.mp3", err)
+            self.assertIn("ENOFILE", err)
+        self.assertEqual(self.kithara("submit", "-o", "json", self.folder / "missing.mp3")[:2], (1, "[]\n"))
 
     def test_several_coordinators_are_asked_in_turn(self):
         self.env["ANALYZER_HTTP_URL"] = "http://127.0.0.1:9,http://127.0.0.1:11"

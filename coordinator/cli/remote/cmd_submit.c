@@ -33,7 +33,7 @@ typedef struct work {
     bool         wait, all, remote;
     kt_table_t  *table;
     int64_t     *jobs;
-    size_t       n_jobs, capacity, failed;
+    size_t       n_jobs, capacity, failed, answered;
     kt_err_t     err;  // of add_answer
     kt_scan_t   *scan;
     kt_sizes_t   sizes;  // of jobs
@@ -73,6 +73,7 @@ add_answer(void *context, const char *path, const json_t *answer)
     (void)kt_json_set(row, "file_path", kt_json_text(kt_path_show(path, shown, sizeof shown) ? shown : path));
     kt_table_row(work->table, row);
     kt_json_free(&row);
+    work->answered++;
     if (!job)
         work->failed++;
     else if (work->wait) {
@@ -231,13 +232,14 @@ kt_cmd_submit(kt_cli_t *cli, int argc, char **argv)
         err = kt_table_new(&work.table, cli->format, cli->color, COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
     if (!err)
         err = submit_all(&work);
-    if (work.table)
+    const bool people = cli->format == KT_FORMAT_TABLE || cli->format == KT_FORMAT_WIDE;
+    if (work.table && (work.answered || !people))  // people read errors without a table of nothing
         (void)kt_table_end(work.table, stdout);
     if (err) {
         code = work.client ? kt_client_fail(work.client, err) : kt_cli_fail(err, "submit", NULL);
     } else {
         kt_scan_report(work.scan, cli->format == KT_FORMAT_JSON || cli->format == KT_FORMAT_JSONL);
-        code = work.wait ? wait_for_jobs(&work) : KT_EXIT_OK;
+        code = work.wait && work.n_jobs ? wait_for_jobs(&work) : KT_EXIT_OK;
         if (work.failed || kt_scan_left_out(work.scan)->unreadable)
             code = KT_EXIT_FAILED;
     }
