@@ -25,11 +25,11 @@ struct kt_amqp_actor {
     pthread_t            thread;
     bool                 started;
     int                  stop_fd;
-    atomic_bool          stopping, stuck;  // stuck: watch has shut the socket
-    _Atomic int64_t      busy_since_ms;    // 0: waits, or uses no socket
-    int64_t              up_since_ms;
-    pthread_mutex_t      lock;  // of the members below
-    int                  fd;    // the socket that watch may shut; -1 none
+    atomic_bool          stopping, stuck;       // stuck: watch has shut the socket
+    _Atomic int64_t      busy_since_ms;         // 0: waits, or uses no socket
+    int64_t              up_since_ms, beat_ms;  // beat_ms: when a heartbeat is due while nothing is read
+    pthread_mutex_t      lock;                  // of the members below
+    int                  fd;                    // the socket that watch may shut; -1 none
     kt_amqp_health_t     health;
 };
 
@@ -105,15 +105,15 @@ amqp_actor_close(kt_amqp_actor_t *self)
     kt_amqp_close(&self->connection);
 }
 
-// Waits on the owner's queue, the stop, and the socket if there is one.
+// Waits on the owner's queue, the stop, and the socket if there is one from which to read.
 static void
-amqp_actor_wait(kt_amqp_actor_t *self, int64_t timeout_ms)
+amqp_actor_wait(kt_amqp_actor_t *self, int64_t timeout_ms, bool reads)
 {
     struct pollfd fds[3] = {{.fd = self->stop_fd, .events = POLLIN},
                             {.fd = self->opts.wake_fd, .events = POLLIN},
                             {.fd = self->connection.fd, .events = POLLIN}};
     self->busy_since_ms  = 0;
-    poll(fds, self->connection.fd >= 0 ? 3 : 2, (int)timeout_ms);
+    poll(fds, reads && self->connection.fd >= 0 ? 3 : 2, (int)timeout_ms);
     self->busy_since_ms = kt_clock_ms();
 }
 
@@ -139,10 +139,16 @@ amqp_actor_lose(kt_amqp_actor_t *self)
     bool    more     = false;
     int64_t until_ms = kt_clock_ms() + pause_ms;
     for (int64_t now_ms = kt_clock_ms(); now_ms < until_ms && !self->stopping; now_ms = kt_clock_ms()) {
-        amqp_actor_wait(self, until_ms - now_ms);
+        amqp_actor_wait(self, until_ms - now_ms, true);
         if (self->opts.ops->work(self->opts.context, NULL, &more))
             return;
     }
+}
+
+static bool
+amqp_actor_is_full(const kt_amqp_actor_t *self)
+{
+    return self->opts.ops->is_full && self->opts.ops->is_full(self->opts.context);
 }
 
 static kt_err_t
@@ -150,7 +156,7 @@ amqp_actor_take_frames(kt_amqp_actor_t *self, bool *more)
 {
     kt_amqp_connection_t *connection = &self->connection;
     kt_err_t              err        = KT_OK;
-    for (int i = 0; i < FRAMES_A_TURN && !err; i++) {
+    for (int i = 0; i < FRAMES_A_TURN && !err && !amqp_actor_is_full(self); i++) {
         amqp_frame_t   frame;
         struct timeval at_once = {0};
         int            status  = amqp_simple_wait_frame_noblock(connection->state, &frame, &at_once);
@@ -167,6 +173,18 @@ amqp_actor_take_frames(kt_amqp_actor_t *self, bool *more)
     }
     *more = true;
     return err;
+}
+
+// rabbitmq-c sends heartbeats only while it reads.
+static kt_err_t
+amqp_actor_beat(kt_amqp_actor_t *self)
+{
+    int64_t now_ms = kt_clock_ms();
+    if (now_ms < self->beat_ms)
+        return KT_OK;
+    self->beat_ms     = now_ms + self->connection.heartbeat_s * 500;
+    amqp_frame_t beat = {.frame_type = AMQP_FRAME_HEARTBEAT};
+    return kt_amqp_status(&self->connection, amqp_send_frame(self->connection.state, &beat));
 }
 
 // Runs one connection until an error or the stop.
@@ -196,8 +214,11 @@ amqp_actor_serve(kt_amqp_actor_t *self)
         err                 = amqp_actor_take_frames(self, &more);
         if (!err)
             err = self->opts.ops->work(self->opts.context, connection, &more);
-        if (!err && !more)
-            amqp_actor_wait(self, POLL_MS);
+        const bool full = amqp_actor_is_full(self);
+        if (!err && full)
+            err = amqp_actor_beat(self);
+        if (!err && (full || !more))
+            amqp_actor_wait(self, POLL_MS, !full);
     }
     if (err && !self->stopping)
         amqp_actor_lose(self);

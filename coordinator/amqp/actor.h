@@ -12,6 +12,7 @@ typedef struct kt_amqp_actor kt_amqp_actor_t;
 typedef struct kt_amqp_ops {
     kt_err_t (*begin)(void *context, kt_amqp_connection_t *connection);  // after each login: declares, subscribes
     kt_err_t (*frame)(void *context, kt_amqp_connection_t *connection, const struct amqp_frame_t_ *frame);
+    bool (*is_full)(void *context);  // no more frames are to be read; the connection stays. NULL: never
     // Each turn, with no connection too (NULL): empties the queue. *more: there is work that need not wait for
     // anything.
     kt_err_t (*work)(void *context, kt_amqp_connection_t *connection, bool *more);

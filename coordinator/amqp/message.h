@@ -10,8 +10,7 @@ enum {
     KT_AMQP_PART_BYTES = 256,        // of a short string of AMQP, with NUL
 };
 
-// A message over KT_AMQP_BODY_MAX, or beyond what is kept of all deliveries together, is truncated; all_bytes is its
-// full length.
+// A message over KT_AMQP_BODY_MAX is truncated; all_bytes is its full length.
 typedef struct kt_delivery {
     uint64_t             epoch, tag;  // of the connection; epoch 0: is not acknowledged
     char                *body;        // malloc'ed, NUL-terminated

@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-// KEPT_BYTES: limit of all open deliveries together. A body beyond the limit of a job is kept for its dead letter.
-enum { POP = 256, SPAN = 4, KEPT_BYTES = 256 << 20 };
+// KEPT_BYTES: limit of the bodies of all open deliveries together; at it nothing is read until some are settled. A body
+// beyond the limit of a job is kept for its dead letter.
+enum { POP = 256, SPAN = 4, KEPT_BYTES = KT_AMQP_BODY_MAX + (32 << 20) };
 
 struct kt_amqp_in {
     const kt_settings_t *settings;
@@ -28,7 +29,8 @@ struct kt_amqp_in {
     bool           consuming;  // subscribed on this connection
     bool           ending;     // basic.cancel was sent
     kt_delivery_t *coming;     // is being received
-    uint64_t       missing;    // bytes of its body
+    uint64_t       missing;    // bytes of its body; UINT64_MAX until its header arrives
+    size_t         wanted;     // bytes that are kept of its body; 0: they have their place
 };
 
 static const char CONSUMER[] = "kithara";
@@ -66,6 +68,7 @@ receive_on_lost(void *context, const kt_amqp_connection_t *connection)
     kt_amqp_in_t *self = context;
     (void)connection;
     receive_forget(self, &self->coming);
+    self->wanted    = 0;
     self->consuming = self->ending = false;
     kt_tags_begin(&self->tags);  // open deliveries of the old connection are void
 }
@@ -80,7 +83,8 @@ receive_start_message(kt_amqp_in_t *self, kt_amqp_connection_t *connection, cons
         return receive_fail(connection, "out of memory for a message");
     self->coming->epoch = self->tags.epoch;
     self->coming->tag   = method->delivery_tag;
-    self->missing       = UINT64_MAX;  // until its header arrives
+    self->missing       = UINT64_MAX;
+    self->wanted        = 0;
     return KT_OK;
 }
 
@@ -99,6 +103,26 @@ receive_finish_message(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
 }
 
 static kt_err_t
+receive_make_room(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
+{
+    kt_delivery_t *delivery = self->coming;
+    delivery->body          = malloc(self->wanted + 1);
+    if (!delivery->body)
+        return receive_fail(connection, "out of memory for a message");
+    delivery->room = self->wanted;
+    self->kept += delivery->room;
+    self->wanted = 0;
+    return KT_OK;
+}
+
+static bool
+receive_is_full(void *context)
+{
+    const kt_amqp_in_t *self = context;
+    return self->kept && self->kept + self->wanted > KEPT_BYTES;
+}
+
+static kt_err_t
 receive_take_header(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const amqp_frame_t *frame)
 {
     uint64_t       bytes    = frame->payload.properties.body_size;
@@ -108,26 +132,29 @@ receive_take_header(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const 
     const amqp_basic_properties_t *properties = frame->payload.properties.decoded;
     if (kt_amqp_properties_of_stream(properties))
         return kt_amqp_refuse_stream(connection);
-    bool whole          = bytes <= KT_JOB_MAX_BYTES || (bytes <= KT_AMQP_BODY_MAX && self->kept + bytes <= KEPT_BYTES);
-    delivery->room      = whole ? (size_t)bytes : KT_JOB_MAX_BYTES;
+    self->wanted        = bytes <= KT_AMQP_BODY_MAX ? (size_t)bytes : KT_JOB_MAX_BYTES;
     self->missing       = bytes;
     delivery->all_bytes = bytes;
-    delivery->body      = malloc(delivery->room + 1);
-    self->kept += delivery->room;
-    if (!delivery->body || kt_amqp_properties_read(delivery, properties, frame->payload.properties.raw.bytes,
-                                                   frame->payload.properties.raw.len))
+    if (kt_amqp_properties_read(delivery, properties, frame->payload.properties.raw.bytes,
+                                frame->payload.properties.raw.len))
         return receive_fail(connection, "out of memory for a message");
-    return bytes ? KT_OK : receive_finish_message(self, connection);
+    if (bytes)
+        return KT_OK;
+    kt_err_t err = receive_make_room(self, connection);
+    return err ? err : receive_finish_message(self, connection);
 }
 
 static kt_err_t
 receive_take_body(kt_amqp_in_t *self, kt_amqp_connection_t *connection, amqp_bytes_t piece)
 {
     kt_delivery_t *delivery = self->coming;
-    if (!delivery || !delivery->body)
+    if (!delivery || self->missing == UINT64_MAX)
         return KT_OK;
     if (piece.len > self->missing)
         return receive_fail(connection, "a message is longer than its header states");
+    kt_err_t err = delivery->body ? KT_OK : receive_make_room(self, connection);
+    if (err)
+        return err;
     size_t fits = delivery->room - delivery->body_bytes;
     fits        = piece.len < fits ? piece.len : fits;
     memcpy(delivery->body + delivery->body_bytes, piece.bytes, fits);
@@ -199,8 +226,11 @@ receive_work(void *context, kt_amqp_connection_t *connection, bool *more)
     return err;
 }
 
-static const kt_amqp_ops_t OPS = {
-    .begin = receive_begin, .frame = receive_take_frame, .work = receive_work, .lost = receive_on_lost};
+static const kt_amqp_ops_t OPS = {.begin   = receive_begin,
+                                  .frame   = receive_take_frame,
+                                  .is_full = receive_is_full,
+                                  .work    = receive_work,
+                                  .lost    = receive_on_lost};
 
 kt_err_t
 kt_amqp_in_new(kt_amqp_in_t **self_p, const kt_settings_t *settings, kt_delivery_read_fn *read, char why[KT_AMQP_WHY])

@@ -70,6 +70,44 @@ def a_dead_letter_is_the_original_with_all_its_properties(folder):
         expect(body == b"\x00\xff" and p.content_type is None and p.delivery_mode == 2, p)
 
 
+def message_of(size, message_id):
+    head, tail = b'{"message_id": "%s", "file_path": "/x", "padding": "' % message_id.encode(), b'"}'
+    return head + b"x" * (size - len(head) - len(tail)) + tail
+
+
+@test
+def bodies_of_any_size_are_answered_within_bounded_memory(folder):
+    """RabbitMQ 3.10 takes messages of up to 128 MiB, more if it is told so. 2 * 84 MiB are more than is kept at once."""
+    del folder
+    limit, whole = 256 << 10, 128 << 20
+    sizes = {"job": limit, "long": limit + 1, "large-1": 84 << 20, "large-2": 84 << 20, "cut": whole + 1}
+    most = the_broker().evaluate("application:get_env(rabbit, max_message_size, 134217728).")
+    the_broker().evaluate("application:set_env(rabbit, max_message_size, 536870912).")
+    try:
+        with Rig("sizes", start=False, ANALYZER_AMQP_HEARTBEAT=30) as rig:
+            declare_all(rig, "classic")
+            for name, size in sizes.items():
+                rig.publish(message_of(size, name), correlation_id=name, delivery_mode=1)
+            rig.farm.start(["n1"])
+            letters = {p.correlation_id: (body, p.headers) for body, p in (rig.wait_one(rig.queue + ".dead") for _ in range(4))}
+            expect(set(letters) == set(sizes) - {"job"}, sorted(letters))
+            for name, (body, headers) in letters.items():
+                size = limit if name == "cut" else sizes[name]
+                expect(len(body) == size and message_of(sizes[name], name).startswith(body), f"{name}: {len(body)}")
+                expect(headers["x-kithara-error"] == "EMESSAGE" and str(sizes[name]) in headers["x-kithara-reason"], headers)
+                expect(("cut off" in headers["x-kithara-reason"]) == (name == "cut"), headers)
+            rig.collect_count(len(sizes))
+            for name, got in rig.got.items():
+                expect(json.loads(got[0][0])["success"] == (name == "job") and got[0][1].correlation_id == name, name)
+            with open(f"/proc/{rig.farm.coordinator.process.pid}/status") as status:
+                peak, = re.findall(r"VmHWM:\s+(\d+) kB", status.read())
+            expect(int(peak) < 640 << 10, f"{peak} KiB are more than four times what is kept")
+            expect(rig.amqp()["in"]["losses"] == 0, f"the connection stays: {rig.amqp()}")
+            rig.check_clean(1)
+    finally:
+        the_broker().evaluate(f"application:set_env(rabbit, max_message_size, {most}).")
+
+
 @test
 def the_property_message_id_counts_and_an_answer_has_its_properties(folder):
     del folder
@@ -145,11 +183,11 @@ def make_user(rig, name, configure, write, read):
     return f"amqp://{name}:pw@127.0.0.1:{rig.broker.port}/"
 
 
-def declare_all(rig):
+def declare_all(rig, kind="quorum"):
     rig.channel.exchange_declare(rig.queue + ".dead", "fanout", durable=True)
-    rig.channel.queue_declare(rig.queue + ".dead", durable=True, arguments={"x-queue-type": "quorum"})
+    rig.channel.queue_declare(rig.queue + ".dead", durable=True, arguments={"x-queue-type": kind})
     rig.channel.queue_bind(rig.queue + ".dead", rig.queue + ".dead")
-    rig.channel.queue_declare(rig.queue, durable=True, arguments={"x-queue-type": "quorum"})
+    rig.channel.queue_declare(rig.queue, durable=True, arguments={"x-queue-type": kind})
     rig.channel.exchange_declare(rig.exchange, "topic", durable=True)
     rig.bind()
 
