@@ -70,6 +70,59 @@ class LedgerFile(unittest.TestCase):
             self.assertEqual(farm.finished(), 200)
             self.assertTrue(any("-wal.replaced-" in name for name in os.listdir(farm.folder)))
 
+    def test_a_link_that_leads_to_another_ledger_is_noticed(self):
+        with Farm(**NOOP) as farm:
+            for name in ("one", "two"):
+                os.mkdir(farm.path(name))
+            os.symlink("one", farm.path("current"))
+            farm.settings["DATABASE_URL"] = "sqlite:" + farm.path("current", "ledger.sqlite")
+            farm.start(["a"])
+            farm.submit(0, 200)
+            farm.wait_finished(200)
+            self.assertEqual(farm.kithara("db", "backup", farm.path("two", "ledger.sqlite")).returncode, 0)
+            farm.submit(200, 100)
+            farm.wait_finished(300)
+            os.symlink("two", farm.path("next"))
+            os.rename(farm.path("next"), farm.path("current"))
+            self.expect_end(farm, "another file is in its place")
+            self.audit(farm, farm.path("one", "ledger.sqlite"))
+            self.assertEqual([self.jobs(farm.path(name, "ledger.sqlite")) for name in ("one", "two")], [300, 200])
+
+    def test_a_log_that_is_removed_costs_no_job(self):
+        with Farm(**NOOP).start(["a"]) as farm:
+            farm.submit(0, 200)
+            farm.wait_finished(200)
+            os.unlink(farm.path("ledger.sqlite-wal"))
+            self.expect_end(farm, "its write-ahead log is gone")
+            self.audit(farm, farm.path("ledger.sqlite"))
+            farm.start_coordinator()
+            self.assertEqual(farm.finished(), 200)
+
+    def test_a_backup_that_sqlite_restores_into_it_is_noticed(self):
+        with Farm(**NOOP).start(["a"]) as farm:
+            farm.submit(0, 200)
+            farm.wait_finished(200)
+            self.assertEqual(farm.kithara("db", "backup", farm.path("copy.sqlite")).returncode, 0)
+            farm.submit(200, 200)
+            farm.wait_finished(400)
+            copy, ledger = sqlite3.connect(farm.path("copy.sqlite")), sqlite3.connect(farm.path("ledger.sqlite"), timeout=20)
+            generation = copy.execute("PRAGMA user_version").fetchone()
+            wait_for(lambda: ledger.execute("PRAGMA user_version").fetchone() != generation, "the next renewal of the lease")
+            copy.backup(ledger)
+            copy.close()
+            ledger.close()
+            self.expect_end(farm, "another state was restored")
+            self.audit(farm, farm.path("ledger.sqlite"))
+            farm.start_coordinator()
+            self.assertEqual(farm.finished(), 200)
+
+    def test_a_ledger_that_is_cut_is_noticed(self):
+        with Farm(**NOOP).start(["a"]) as farm:
+            farm.submit(0, 10)
+            farm.wait_finished(10)
+            os.truncate(farm.path("ledger.sqlite"), os.path.getsize(farm.path("ledger.sqlite")) // 2)
+            self.expect_end(farm, "the file was cut")
+
     def test_a_backup_of_a_working_ledger_is_whole_and_disturbs_nobody(self):
         with Farm(**NOOP).start(["a"]) as farm:
             farm.submit(0, 3000)

@@ -74,7 +74,7 @@ kt_ledger_sqlite_open(kt_ledger_t **out, const char *path, bool writer, char why
         goto fail;
     if ((err = open_db(self, why)) || (err = kt_sqlite_schema(self, why)))
         goto fail;
-    if (writer && (err = kt_sqlite_watch(self))) {
+    if (writer && (err = kt_sqlite_watch(self, path))) {
         snprintf(why, KT_LEDGER_WHY, "the ledger '%.200s' cannot be read (%s)", self->path, kt_err_text(err));
         goto fail;
     }

@@ -25,11 +25,13 @@ typedef struct kt_sqlite {
     kt_buf_t           cells, cell_bytes;  // of all answers of a pipeline
     int                lock_fd;            // -1 without
     struct {
-        int      fd;  // of the file, -1 without
-        uint64_t device, inode, log_inode;
-        uint8_t  header[KT_SQLITE_HEADER];  // as this process wrote it last
+        int      fd;                               // of the file, -1 without
+        uint64_t device, inode, log_inode, bytes;  // bytes: with the header
+        char     name[KT_JOB_PATH];                // as it was given, links and all
+        uint8_t  header[KT_SQLITE_HEADER];         // as this process wrote it last
         uint32_t generation;
         bool     replaced;  // every call fails with KT_ESTATE
+        bool     written;   // and its bytes are others'
     } watch;
     char  *features_put;       // the text of FEATURES_PUT; NULL for a reader
     size_t migrated;           // migrations that opening it applied
@@ -55,7 +57,7 @@ void     kt_sqlite_unlock(kt_sqlite_t *self);
 kt_err_t kt_sqlite_resolve(const char *path, bool make, char out[KT_JOB_PATH], char why[KT_LEDGER_WHY]);
 
 // watch.c, of the writer: notes which file was opened. KT_EIO, KT_ENOMEM.
-kt_err_t kt_sqlite_watch(kt_sqlite_t *self);
+kt_err_t kt_sqlite_watch(kt_sqlite_t *self, const char *name);
 // Within a writing call: KT_ESTATE, logged, if the file was moved or replaced; else its next generation.
 kt_err_t kt_sqlite_watch_check(kt_sqlite_t *self);
 void     kt_sqlite_watch_abandon(kt_sqlite_t *self);  // before the close of a file that was replaced
