@@ -129,7 +129,9 @@ kt_ktm_open(kt_ktm_t **self_p, const char *path, char why[KT_KTM_WHY])
         err = kt_text_explain(why, KT_KTM_WHY, KT_EIO, "the file cannot be mapped");
         goto close;
     }
-    err = read_bytes(self_p, bytes, (size_t)facts.st_size, true, why);
+    // What is not used, as models that a run leaves out, takes no memory: pages come back when tensors are read.
+    if (!(err = read_bytes(self_p, bytes, (size_t)facts.st_size, true, why)))
+        (void)madvise(bytes, (size_t)facts.st_size, MADV_DONTNEED);
 close:
     if (fd >= 0)
         close(fd);

@@ -367,6 +367,53 @@ Test(ktm, a_file_is_mapped_and_has_a_digest)
     free(bytes);
 }
 
+// Mapped pages of the file at `path` that are in memory, kB; -1: not mapped.
+static long
+resident_kb(const char *path)
+{
+    char  line[512];
+    long  kb    = -1;
+    bool  found = false;
+    FILE *maps  = fopen("/proc/self/smaps", "re");
+    cr_assert_not_null(maps);
+    while (kb < 0 && fgets(line, sizeof line, maps)) {
+        found |= strstr(line, path) != NULL;
+        if (found)
+            (void)sscanf(line, "Rss: %ld kB", &kb);
+    }
+    fclose(maps);
+    return kb;
+}
+
+Test(ktm, an_open_file_takes_no_memory_until_its_tensors_are_read)
+{
+    enum { COUNT = 1 << 20 };
+    char             path[] = "/tmp/ktm_testXXXXXX";
+    size_t           length;
+    float           *values = calloc(COUNT, sizeof *values), sum = 0;
+    kt_ktm_t        *file   = NULL;
+    const ktm_text_t text   = {.tensors = {{"w", KT_KTM_F32, 1, {COUNT}, values, NULL}}};
+    cr_assert_not_null(values);
+    values[COUNT - 1] = 1;
+    uint8_t *bytes    = ktm_build(&text, &length);
+    int      fd       = mkstemp(path);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, bytes, length), (ssize_t)length);
+    close(fd);
+    cr_assert_eq(kt_ktm_open(&file, path, why), KT_OK, "%s", why);
+    cr_assert_eq(resident_kb(path), 0);
+    const float *read = kt_ktm_find(file, "w")->data;
+    for (size_t i = 0; i < COUNT; i++)
+        sum += read[i];
+    cr_assert_eq(sum, 1);
+    cr_assert_geq(resident_kb(path), (long)(sizeof *values * COUNT / 1024));
+    kt_ktm_destroy(&file);
+    cr_assert_eq(resident_kb(path), -1);
+    unlink(path);
+    free(bytes);
+    free(values);
+}
+
 Test(ktm, what_is_no_regular_file_is_refused)
 {
     char      folder[] = "/tmp/ktm_testXXXXXX", pipe[64];
