@@ -69,27 +69,45 @@ try_range_avx2(search_t *self, const range_t *range)
 }
 #endif
 
-// Sum of absolute differences of two rows of n bytes, behind which there are 15 more.
-static inline uint32_t
-row_difference(const uint8_t *a, const uint8_t *b, size_t n)
+// Sum of absolute differences of two rows of n bytes.
+static uint32_t
+row_difference_base(const uint8_t *a, const uint8_t *b, size_t n)
 {
-#if defined(__x86_64__)
-    static const uint8_t MASK[32] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
-    __m128i              sum      = _mm_setzero_si128();
-    for (size_t i = 0; i < n; i += 16) {
-        const size_t  out  = i + 16 > n ? i + 16 - n : 0;
-        const __m128i mask = _mm_loadu_si128((const __m128i *)(const void *)(MASK + out));
-        const __m128i one  = _mm_loadu_si128((const __m128i *)(const void *)(a + i));
-        const __m128i two  = _mm_loadu_si128((const __m128i *)(const void *)(b + i));
-        sum                = _mm_add_epi64(sum, _mm_sad_epu8(_mm_and_si128(one, mask), _mm_and_si128(two, mask)));
-    }
-    return (uint32_t)_mm_cvtsi128_si32(sum) + (uint32_t)_mm_cvtsi128_si32(_mm_srli_si128(sum, 8));
-#else
     uint32_t sum = 0;
     for (size_t x = 0; x < n; x++)
         sum += (uint32_t)abs(a[x] - b[x]);
     return sum;
+}
+
+#if defined(__x86_64__)
+// The same; behind the rows there are 31 more bytes.
+__attribute__((target("avx2"))) static uint32_t
+row_difference_avx2(const uint8_t *a, const uint8_t *b, size_t n)
+{
+    static const uint8_t MASK[64] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+                                     255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+    __m256i              sum      = _mm256_setzero_si256();
+    size_t               i        = 0;
+    for (; i + 32 <= n; i += 32)
+        sum = _mm256_add_epi64(sum, _mm256_sad_epu8(_mm256_loadu_si256((const __m256i *)(const void *)(a + i)),
+                                                    _mm256_loadu_si256((const __m256i *)(const void *)(b + i))));
+    const __m256i mask = _mm256_loadu_si256((const __m256i *)(const void *)(MASK + 32 - (n - i)));
+    const __m256i one  = _mm256_and_si256(_mm256_loadu_si256((const __m256i *)(const void *)(a + i)), mask);
+    const __m256i two  = _mm256_and_si256(_mm256_loadu_si256((const __m256i *)(const void *)(b + i)), mask);
+    sum                = _mm256_add_epi64(sum, _mm256_sad_epu8(one, two));
+    const __m128i both = _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+    return (uint32_t)_mm_cvtsi128_si32(both) + (uint32_t)_mm_extract_epi32(both, 2);
+}
 #endif
+
+static uint32_t
+row_difference(const uint8_t *a, const uint8_t *b, size_t n)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+        return row_difference_avx2(a, b, n);
+#endif
+    return row_difference_base(a, b, n);
 }
 
 static void

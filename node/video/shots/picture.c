@@ -1,14 +1,21 @@
 #include "node/video/shots/picture.h"
 
+#include "node/video/shots/planes_avx2.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 enum {
     FRACTION  = 16,  // steps of the reduced luma per 8-bit step
     RADIUS    = 8,   // structure: a pixel less the mean of the 17 x 17 pixels around it
     DIAMETER  = 2 * RADIUS + 1,
-    LEVEL     = 20,  // mean absolute structure after normalisation, in steps of `detail`
+    VECTOR    = 16,                             // pixels
+    ROOM      = KT_SHOT_SIDE_MAX + 4 * VECTOR,  // of a row, with what whole vectors read and write behind it
+    LEVEL     = 20,                             // mean absolute structure after normalisation, in steps of `detail`
     GAIN_MOST = 12,
 };
 
@@ -70,38 +77,20 @@ kt_shot_picture_copy(kt_shot_picture_t *self, const kt_shot_size_t *size, const 
 #define KT_INLINE static inline __attribute__((always_inline))
 
 // Means of factor x factor pixels, in 1/16 steps.
-KT_INLINE void
-reduce_by(const uint8_t *plane, size_t stride, uint32_t factor, uint32_t width, uint32_t height, uint16_t *out)
+static void
+reduce(const uint8_t *plane, size_t stride, uint32_t factor, uint32_t width, uint32_t height, uint16_t *out)
 {
-    uint16_t       column[KT_SMALL_MOST];
-    const uint32_t n = factor * factor, scale = (FRACTION * 65536u + n / 2) / n, columns = width * factor;
-    for (uint32_t y = 0; y < height; y++, plane += factor * stride, out += width) {
-        for (uint32_t x = 0; x < columns; x++) {
-            uint16_t sum = plane[x];
-            for (uint32_t r = 1; r < factor; r++)
-                sum = (uint16_t)(sum + plane[r * stride + x]);
-            column[x] = sum;
-        }
+    const uint32_t n = factor * factor, scale = (FRACTION * 65536u + n / 2) / n;
+    if (kt_shot_reduce_avx2(plane, stride, factor, scale, width, height, out))
+        return;
+    for (uint32_t y = 0; y < height; y++, plane += factor * stride)
         for (uint32_t x = 0; x < width; x++) {
             uint32_t sum = 0;
-            for (uint32_t c = 0; c < factor; c++)
-                sum += column[x * factor + c];
-            out[x] = (uint16_t)((sum * scale + 32768) >> 16);
+            for (uint32_t r = 0; r < factor; r++)
+                for (uint32_t c = 0; c < factor; c++)
+                    sum += plane[r * stride + x * factor + c];
+            *out++ = (uint16_t)((sum * scale + 32768) >> 16);
         }
-    }
-}
-
-// With constants, which the compiler vectorises.
-KT_INLINE void
-reduce_any(const uint8_t *plane, size_t stride, uint32_t factor, uint32_t width, uint32_t height, uint16_t *out)
-{
-    switch (factor) {
-    case 1: reduce_by(plane, stride, 1, width, height, out); break;
-    case 2: reduce_by(plane, stride, 2, width, height, out); break;
-    case 3: reduce_by(plane, stride, 3, width, height, out); break;
-    case 4: reduce_by(plane, stride, 4, width, height, out); break;
-    default: reduce_by(plane, stride, factor, width, height, out); break;
-    }
 }
 
 KT_INLINE void
@@ -122,28 +111,31 @@ row_near(const uint16_t *luma, uint32_t width, uint32_t height, int y)
 }
 
 // Sums of DIAMETER neighbours from each on, of n + DIAMETER - 1 values: of 2, 4, 8 and 16, so that none waits for the
-// one before it.
+// one before it. Whole vectors, because the rest of a row would take as long as the row: `in` has ROOM values.
 KT_INLINE void
 sum_neighbours(const uint32_t *in, uint32_t n, uint32_t *out)
 {
-    uint32_t sums[2][KT_SHOT_SIDE_MAX + 2 * RADIUS];
-    for (uint32_t x = 0; x < n + 15; x++)
-        sums[0][x] = in[x] + in[x + 1];
-    for (uint32_t x = 0; x < n + 13; x++)
-        sums[1][x] = sums[0][x] + sums[0][x + 2];
-    for (uint32_t x = 0; x < n + 9; x++)
-        sums[0][x] = sums[1][x] + sums[1][x + 4];
-    for (uint32_t x = 0; x < n; x++)
-        out[x] = sums[0][x] + sums[0][x + 8] + in[x + 16];
+    uint32_t       two[ROOM], four[ROOM];
+    const uint32_t all = (n + VECTOR - 1) / VECTOR * VECTOR;
+    for (uint32_t x = 0; x < all + 2 * VECTOR; x++)
+        two[x] = in[x] + in[x + 1];
+    for (uint32_t x = 0; x < all + VECTOR; x++)
+        four[x] = two[x] + two[x + 2];
+    for (uint32_t x = 0; x < all + VECTOR / 2; x++)
+        two[x] = four[x] + four[x + 4];
+    for (uint32_t x = 0; x < all; x++)
+        out[x] = two[x] + two[x + 8] + in[x + 16];
 }
 _Static_assert(DIAMETER == 17, "sum_neighbours");
 
+// The quotient of the sum is exact: below 2^12, its error is below 2^-10, and half a step of the sum is more.
 // out: luma less its mean over DIAMETER x DIAMETER pixels, edges repeated. Returns the sum of absolute values.
 KT_INLINE uint32_t
 structure(const uint16_t *luma, uint32_t width, uint32_t height, int16_t *out)
 {
-    uint32_t column[KT_SHOT_SIDE_MAX + 2 * RADIUS], box[KT_SHOT_SIDE_MAX];  // column: sums of DIAMETER rows
-    uint32_t sum = 0;
+    static const float inverse = 1.F / (DIAMETER * DIAMETER);
+    uint32_t           column[ROOM], box[ROOM];  // column: sums of DIAMETER rows
+    uint32_t           sum = 0;
     memset(column, 0, sizeof column);
     for (int y = -RADIUS - 1; y < RADIUS; y++)
         for (uint32_t x = 0; x < width; x++)
@@ -159,7 +151,7 @@ structure(const uint16_t *luma, uint32_t width, uint32_t height, int16_t *out)
         }
         sum_neighbours(column, width, box);
         for (uint32_t x = 0; x < width; x++) {
-            const int32_t value = row[x] - (int32_t)(box[x] / (DIAMETER * DIAMETER));
+            const int32_t value = row[x] - (int32_t)(((float)(int32_t)box[x] + 0.5F) * inverse);
             out[x]              = (int16_t)value;
             sum += (uint32_t)(value < 0 ? -value : value);
         }
@@ -167,25 +159,30 @@ structure(const uint16_t *luma, uint32_t width, uint32_t height, int16_t *out)
     return sum;
 }
 
-// Sums of |detail - neutral| by blocks.
+// Sums of |detail - neutral| by blocks, two side by side: behind the last one of a row is padding.
 KT_INLINE void
 sum_blocks(kt_shot_picture_t *self, const kt_shot_size_t *size)
 {
-    uint16_t column[KT_SHOT_SIDE_MAX];
-    for (uint32_t row = 0; row < size->down; row++) {
-        memset(column, 0, sizeof column);
-        for (uint32_t y = 0; y < KT_SHOT_BLOCK; y++) {
-            const uint8_t *detail = self->detail + (row * KT_SHOT_BLOCK + y) * size->stride;
-            for (uint32_t x = 0; x < size->across * KT_SHOT_BLOCK; x++)
-                column[x] = (uint16_t)(column[x] + abs(detail[x] - KT_SHOT_NEUTRAL));
+    for (uint32_t row = 0; row < size->down; row++)
+        for (uint32_t b = 0; b < size->across; b += 2) {
+            const uint8_t *detail = self->detail + row * KT_SHOT_BLOCK * size->stride + b * KT_SHOT_BLOCK;
+            uint32_t       sum[2] = {0, 0};
+#if defined(__x86_64__)
+            __m128i       both    = _mm_setzero_si128();
+            const __m128i neutral = _mm_set1_epi8((char)KT_SHOT_NEUTRAL);
+            for (uint32_t y = 0; y < KT_SHOT_BLOCK; y++, detail += size->stride)
+                both =
+                    _mm_add_epi64(both, _mm_sad_epu8(_mm_loadu_si128((const __m128i *)(const void *)detail), neutral));
+            sum[0] = (uint32_t)_mm_cvtsi128_si32(both);
+            sum[1] = (uint32_t)_mm_cvtsi128_si32(_mm_srli_si128(both, 8));
+#else
+            for (uint32_t y = 0; y < KT_SHOT_BLOCK; y++, detail += size->stride)
+                for (uint32_t x = 0; x < 2 * KT_SHOT_BLOCK; x++)
+                    sum[x / KT_SHOT_BLOCK] += (uint32_t)abs(detail[x] - KT_SHOT_NEUTRAL);
+#endif
+            for (uint32_t i = 0; i < 2 && b + i < size->across; i++)
+                self->intra[row * KT_SHOT_ACROSS + b + i] = sum[i];
         }
-        for (uint32_t b = 0; b < size->across; b++) {
-            uint32_t sum = 0;
-            for (uint32_t x = 0; x < KT_SHOT_BLOCK; x++)
-                sum += column[b * KT_SHOT_BLOCK + x];
-            self->intra[row * KT_SHOT_ACROSS + b] = sum;
-        }
-    }
 }
 
 KT_INLINE void
@@ -200,6 +197,8 @@ normalise(kt_shot_picture_t *self, const kt_shot_size_t *size, const int16_t *lo
     const uint32_t width = size->width, height = size->height;
     for (uint32_t y = 0; y < height; y++, local += width) {
         uint8_t *restrict out = self->detail + y * size->stride;
+        if (kt_shot_normalise_avx2(local, width, factor, KT_SHOT_NEUTRAL, out))
+            continue;
         for (uint32_t x = 0; x < width; x++) {
             const int value = KT_SHOT_NEUTRAL + ((local[x] * factor + 128) >> 8);
             out[x]          = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
@@ -229,15 +228,19 @@ make(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, c
     const size_t n = (size_t)size->width * size->height, chroma = (size_t)size->chroma_width * size->chroma_height;
     uint32_t     sum     = 0;
     uint64_t     squares = 0;
-    reduce_any(yuv->u, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
+    reduce(yuv->u, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
     to_bytes(luma, chroma, self->u);
-    reduce_any(yuv->v, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
+    reduce(yuv->v, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
     to_bytes(luma, chroma, self->v);
-    reduce_any(yuv->y, yuv->y_stride, size->factor, size->width, size->height, luma);
+    reduce(yuv->y, yuv->y_stride, size->factor, size->width, size->height, luma);
     to_bytes(luma, n, self->luma);
-    for (size_t i = 0; i < n; i++) {
-        sum += luma[i];
-        squares += (uint32_t)luma[i] * luma[i];
+    for (size_t row = 0; row < size->height; row++) {
+        uint32_t of_row = 0;  // at most KT_SHOT_SIDE_MAX * (255 * FRACTION)^2
+        for (size_t i = row * size->width; i < (row + 1) * size->width; i++) {
+            sum += luma[i];
+            of_row += (uint32_t)luma[i] * luma[i];
+        }
+        squares += of_row;
     }
     const double mean = n ? (double)sum / (double)n : 0, variance = n ? (double)squares / (double)n - mean * mean : 0;
     self->mean      = (float)(mean / FRACTION);

@@ -391,8 +391,8 @@ Test(ktm, an_open_file_takes_no_memory_until_its_tensors_are_read)
     char             path[] = "/tmp/ktm_testXXXXXX";
     size_t           length;
     float           *values = calloc(COUNT, sizeof *values), sum = 0;
-    kt_ktm_t        *file   = NULL;
-    const ktm_text_t text   = {.tensors = {{"w", KT_KTM_F32, 1, {COUNT}, values, NULL}}};
+    kt_ktm_t        *file = NULL;
+    const ktm_text_t text = {.tensors = {{"w", KT_KTM_F32, 1, {COUNT}, values, NULL}}};
     cr_assert_not_null(values);
     values[COUNT - 1] = 1;
     uint8_t *bytes    = ktm_build(&text, &length);
