@@ -17,7 +17,7 @@ import onnx
 import onnxruntime
 import skimage
 
-FACTORS = (1, .7, .5, .35, .25)
+FACTORS = (1, .7, .5, .4, .35, .3, .25, .2, .16)
 DATA = Path(skimage.__file__).parent / "data"
 
 
