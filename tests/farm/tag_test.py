@@ -14,6 +14,7 @@ import sys
 import wave
 
 import mutagen
+import mutagen.apev2
 import mutagen.id3
 import numpy
 
@@ -196,13 +197,17 @@ def only_what_is_asked_for_changes(folder):
     tags.add(mutagen.id3.COMM(encoding=3, lang="deu", desc="", text=["schön"]))
     tags.add(mutagen.id3.TKEY(encoding=3, text=["Cm", "Dm"]))
     tags.add(mutagen.id3.PRIV(owner="x", data=b"\0\1\2"))
-    tags.save(path, v2_version=3)
+    ape = mutagen.apev2.APEv2()
+    ape["Album"] = "An album"
+    ape.save(path)
+    tags.save(path, v1=2, v2_version=3)
     before = {frame.HashKey: frame for frame in id3(path).values()}
     result, rows = tag(folder, "--fields", "bpm", path)
     expect([row["tag"] for row in rows] == ["TBPM"] and result.returncode == 0, rows)
     tags = id3(path)
     expect(tags.version == (2, 3, 0), f"{tags.version}")
     expect({k: v for k, v in tags.items() if k != "TBPM"} == before, sorted(tags.keys()))
+    expect(path.read_bytes()[-128:-125] == b"TAG" and mutagen.apev2.APEv2(path)["Album"] == "An album", "ID3v1 or APEv2")
     result, rows = tag(folder, "--fields", "key,replaygain", "--overwrite", "--key-format", "camelot", path)
     after = id3(path)
     expect(after["TKEY"].text[0] == "8A", after["TKEY"])

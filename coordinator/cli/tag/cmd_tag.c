@@ -302,8 +302,11 @@ tag_files(tag_t *self)
     const char *path = "";
     kt_err_t    err  = KT_OK;
     while (!err && path && !stopped) {
-        err = kt_scan_next(self->scan, &path);
-        if (!err && path && !(self->entries[self->n++].path = strdup(path)))
+        err       = kt_scan_next(self->scan, &path);
+        char *own = !err && path ? strdup(path) : NULL;
+        if (own)
+            self->entries[self->n++].path = own;
+        else if (!err && path)
             err = KT_ENOMEM;
         if (self->n == self->capacity || err || !path)
             finish_group(self);

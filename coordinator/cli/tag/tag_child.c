@@ -114,9 +114,11 @@ call_child(const call_t *call, kt_tag_set_t *now, char why[KT_TAG_WHY])
         (void)kill(child, SIGKILL);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
-    if (n < sizeof reply)
+    if (n < sizeof reply) {
+        const bool ended = WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGXCPU);
         return kt_text_explain(why, KT_TAG_WHY, KT_EDAMAGED, "TagLib %s on its tags",
-                               WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL ? "crashed" : "takes too long");
+                               ended ? "was ended for time or memory" : "crashed");
+    }
     reply.why[KT_TAG_WHY - 1] = '\0';
     (void)kt_text_copy(why, KT_TAG_WHY, reply.why);
     if (!reply.err)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { GOOD = 1, REFUSED, CRASH, LEAVE, TOO_MUCH };
+enum { GOOD = 1, REFUSED, CRASH, LEAVE, KILLED, TOO_MUCH };
 
 kt_err_t
 kt_tag_file_read(int fd, const kt_tag_format_t *format, kt_tag_set_t *out, char why[KT_TAG_WHY])
@@ -18,6 +18,7 @@ kt_tag_file_read(int fd, const kt_tag_format_t *format, kt_tag_set_t *out, char 
     case REFUSED: snprintf(why, KT_TAG_WHY, "not this one"); return KT_EFORMAT;
     case CRASH: (void)raise(SIGSEGV); break;
     case LEAVE: _exit(0);
+    case KILLED: (void)raise(SIGKILL); break;
     case TOO_MUCH: return malloc((size_t)16 << 30) ? KT_OK : KT_ENOMEM;
     default: break;
     }
@@ -42,6 +43,8 @@ Test(tag_child, a_crash_costs_the_file_alone)
     cr_expect_eq(kt_tag_child_read(CRASH, NULL, &now, why), KT_EDAMAGED);
     cr_expect_str_eq(why, "TagLib crashed on its tags");
     cr_expect_eq(kt_tag_child_read(LEAVE, NULL, &now, why), KT_EDAMAGED);
+    cr_expect_eq(kt_tag_child_read(KILLED, NULL, &now, why), KT_EDAMAGED);
+    cr_expect_str_eq(why, "TagLib was ended for time or memory on its tags");
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     cr_expect_eq(kt_tag_child_read(TOO_MUCH, NULL, &now, why), KT_ENOMEM);
 #endif
