@@ -290,13 +290,15 @@ def files_that_cannot_be_tagged_are_named_and_cost_the_others_nothing(folder):
     at = damaged.index(b"TALB")
     damaged[at:at + 4] = b"\x01\xff\x02\xfe"
     (songs / "damaged.mp3").write_bytes(damaged)
+    (songs / "name.flac").write_bytes(master("flac").read_bytes().replace(b"title=", b"t~tle="))
     (songs / "cut.flac").write_bytes(master("flac").read_bytes()[:30000])
     before = {path: digest(path) for path in songs.iterdir()}
     result, rows = tag(folder, songs)
     expect(result.returncode == 1, result.stderr)
     for name, sentence in (("song.flac", "2 hard links"), ("out.flac", "a link out of its folder"), ("song.wav", "read-only"),
                            ("other.wv", "tags of WavPack"), ("film.mp4", "only music is tagged"), ("empty.mp3", "EEMPTY"),
-                           ("text.mp3", "EFORMAT"), ("damaged.mp3", "what follows would be lost"), ("cut.flac", "ETRUNCATED")):
+                           ("text.mp3", "EFORMAT"), ("damaged.mp3", "what follows would be lost"), ("cut.flac", "ETRUNCATED"),
+                           ("name.flac", "another would be lost: 't~tle'")):
         expect(any(name in line and sentence in line for line in result.stderr.splitlines()), f"{name}: {result.stderr}")
         expect(digest(songs / name) == before[songs / name], f"{name} was changed")
     expect({pathlib.Path(row["file"]).name for row in rows} == {"song.mp3", "song.ogg"}, rows)

@@ -8,7 +8,7 @@ enum { CPU_S = 300, WALL_S = 900 };
 
 kt_err_t
 kt_sound_digest(kt_decode_server_t *server, const kt_settings_t *settings, int fd, uint8_t out[KT_MEDIA_DIGEST],
-                char why[KT_SOUND_WHY])
+                kt_media_info_t *info, char why[KT_SOUND_WHY])
 {
     const kt_decode_want_t   want   = {.digest = 1};
     const kt_decode_limits_t limits = {.memory_bytes   = (uint64_t)settings->decoder_memory_mb << 20,
@@ -17,12 +17,11 @@ kt_sound_digest(kt_decode_server_t *server, const kt_settings_t *settings, int f
                                        .wall_s         = WALL_S,
                                        .max_duration_s = (double)settings->max_duration_s,
                                        .search_bytes   = (uint64_t)settings->decoder_search_kb << 10};
-    kt_media_info_t          info;
     kt_decoded_t             end;
     kt_decode_t             *decode = NULL;
     kt_err_t                 err    = kt_decode_open(server, fd, &limits, &want, &decode);
     if (!err)
-        err = kt_decode_media_info(decode, &info);
+        err = kt_decode_media_info(decode, info);
     if (!err)
         err = kt_decode_read(decode, &end);
     if (err)

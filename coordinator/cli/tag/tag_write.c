@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 typedef struct commit {
     kt_tag_writer_t       *writer;
@@ -48,21 +49,71 @@ has_values(const kt_tag_set_t *now, const kt_tag_change_t *change)
     return true;
 }
 
+// What a file holds, by the decoder.
+typedef struct content {
+    uint8_t         digest[KT_MEDIA_DIGEST];
+    kt_media_info_t info;
+} content_t;
+
+// FFmpeg's name of a tag that is written: that of the tag in lower case, without its prefix; genres have one name.
+static bool
+is_written(const char *key, uint32_t which)
+{
+    if (which >> KT_TAG_GENRE & 1 && !strcmp(key, "genre"))
+        return true;
+    for (int tag = 0; tag < KT_TAGS; tag++)
+        for (int family = 0; which >> tag & 1 && family < KT_TAG_FAMILIES; family++) {
+            const char *name   = kt_tag_name((kt_tag_t)tag, (kt_tag_family_t)family);
+            const char *prefix = name ? strrchr(name, ':') : NULL;
+            if (name && !strcasecmp(key, prefix ? prefix + 1 : name))
+                return true;
+        }
+    return false;
+}
+
+static bool
+has_tag(const kt_media_info_t *info, const kt_media_tag_t *tag)
+{
+    for (uint32_t i = 0; i < info->tag_count; i++)
+        if (!strcmp(info->tags[i].key, tag->key) && !strcmp(info->tags[i].value, tag->value))
+            return true;
+    return false;
+}
+
+// The copy holds the same sound and what else the file has. Of a list of tags that is full, new ones may displace some.
+static kt_err_t
+compare_contents(const content_t *before, const content_t *after, uint32_t which, char why[KT_TAG_WHY])
+{
+    const kt_media_info_t *old = &before->info, *new = &after->info;
+    if (memcmp(before->digest, after->digest, sizeof before->digest) != 0)
+        return kt_text_explain(why, KT_TAG_WHY, KT_EDAMAGED, "with these tags the sound would not be the same");
+    if (old->streams != new->streams || old->has_cover_art != new->has_cover_art)
+        return kt_text_explain(why, KT_TAG_WHY, KT_EDAMAGED, "with these tags a picture or stream would be lost");
+    for (uint32_t i = 0; i < old->tag_count && old->tag_count + KT_TAGS <= KT_MEDIA_TAGS; i++)
+        if (!is_written(old->tags[i].key, which) && !has_tag(new, &old->tags[i]))
+            return kt_text_explain(why, KT_TAG_WHY, KT_EDAMAGED, "with these tags another would be lost: '%s'",
+                                   old->tags[i].key);
+    return KT_OK;
+}
+
 static kt_err_t
 write_copy(const kt_tag_writer_t *self, const kt_replace_t *file, const kt_tag_change_t *change, char why[KT_TAG_WHY])
 {
-    uint8_t       before[KT_MEDIA_DIGEST], after[KT_MEDIA_DIGEST];
+    content_t    *before = calloc(2, sizeof *before), *after = before + 1;
     kt_tag_set_t *now = malloc(sizeof *now);
-    kt_err_t      err = now ? kt_sound_digest(self->decode, self->settings, file->fd, before, why) : KT_ENOMEM;
+    kt_err_t      err = before && now ? KT_OK : KT_ENOMEM;
+    if (!err)
+        err = kt_sound_digest(self->decode, self->settings, file->fd, before->digest, &before->info, why);
     if (!err)
         err = kt_tag_child_write(file->copy_fd, change->format, change->which, change->values, now, why);
     if (!err && !has_values(now, change))
         err = kt_text_explain(why, KT_TAG_WHY, KT_EDAMAGED, "the tags that were written are not read back");
-    free(now);
     if (!err)
-        err = kt_sound_digest(self->decode, self->settings, file->copy_fd, after, why);
-    if (!err && memcmp(before, after, sizeof before) != 0)
-        err = kt_text_explain(why, KT_TAG_WHY, KT_EDAMAGED, "with these tags the sound would not be the same");
+        err = kt_sound_digest(self->decode, self->settings, file->copy_fd, after->digest, &after->info, why);
+    if (!err)
+        err = compare_contents(before, after, change->which, why);
+    free(now);
+    free(before);
     return err;
 }
 

@@ -1,6 +1,6 @@
-// kt_tag_write -- writes tags into one file: copy, write, compare, undo record, replace. Nothing of the file but its
-// tags changes, which is verified on the copy: it holds what was to be written, and the same packets of sound. One
-// thread.
+// kt_tag_write -- writes tags into one file: copy, write, compare, undo record, replace. Nothing else of the file
+// changes, which is verified on the copy: it holds what was to be written, and by the decoder the same packets of
+// sound, streams, pictures and other tags. One thread.
 #pragma once
 
 #include "coordinator/cli/tag/replace.h"
