@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PEER_SILENCE_MS = 60000, RIVAL_MS = 10000, RIVAL_LOG_MS = 60000, REFUSE_TEXT = 257 };
+enum { PEER_SILENCE_MS = 60000, RIVAL_MS = 10000, RIVAL_LOG_MS = 60000, VERSION_LOG_MS = 1000, REFUSE_TEXT = 257 };
 
 static void
 admission_refuse(kt_admission_t *self, kt_node_handle_t to, kt_err_t err, const char *text)
@@ -26,10 +26,15 @@ admission_refuse_version(kt_admission_t *self, kt_node_handle_t from, const char
     snprintf(text, sizeof text, "wire version %llu is not served, this coordinator has %d to %d: update the %s",
              (unsigned long long)(old ? hello->wire : hello->wire_least), KT_WIRE_LEAST_NODE, KT_WIRE_VERSION,
              old ? "node" : "coordinator");
-    kt_log_warn("WIRE-VERSION", "node=%s wire=%llu least=%llu text=\"%s\"", name, (unsigned long long)hello->wire,
-                (unsigned long long)hello->wire_least, text);
     self->opts.counters->refused_hellos.wire++;
     admission_refuse(self, from, KT_EVERSION, text);
+    int64_t now_ms = kt_clock_ms();  // each such node repeats its HELLO all the time
+    if (self->version_logged_ms && now_ms - self->version_logged_ms < VERSION_LOG_MS)
+        return;
+    self->version_logged_ms = now_ms;
+    kt_log_warn("WIRE-VERSION", "node=%s wire=%llu least=%llu refused=%llu text=\"%s\"", name,
+                (unsigned long long)hello->wire, (unsigned long long)hello->wire_least,
+                (unsigned long long)self->opts.counters->refused_hellos.wire, text);
 }
 
 // The reason why this key may not use this name, logged; NULL: it may.

@@ -31,6 +31,7 @@ typedef struct kt_admission {
     kt_admission_opts_t opts;
     size_t              joining;         // JOINs that are with the ledger
     int64_t             join_logged_ms;  // the last refused one
+    int64_t             version_logged_ms;
 } kt_admission_t;
 
 void kt_admission_hello(kt_admission_t *self, kt_node_handle_t from, const char *key, const kt_msg_hello_t *hello);

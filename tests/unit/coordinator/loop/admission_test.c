@@ -57,6 +57,35 @@ Test(admission, a_wire_version_that_is_not_spoken_here_is_refused)
     cr_assert_eq(loop.counters.refused_hellos.wire, 1);
 }
 
+static void
+expect_version_text(uint64_t wire, uint64_t least, const char *part)
+{
+    char     text[KT_PEER_TEXT * 4];
+    kt_msg_t msg = {.type = KT_MSG_HELLO, .hello = {.wire = wire, .wire_least = least, .name = kt_bytes_of("node-a")}};
+    loop_frame(NODE_A, KEY_A, &msg);
+    kt_bytes_copy(text, sizeof text, loop_last(KT_MSG_REFUSE)->refuse.text);
+    cr_assert(strstr(text, part), "%s", text);
+}
+
+Test(admission, the_text_names_the_version_and_the_side_to_update)
+{
+    expect_version_text(1, 1, "wire version 1 is not served, this coordinator has 2 to 2: update the node");
+    expect_version_text(KT_WIRE_VERSION + 2, KT_WIRE_VERSION + 1, "update the coordinator");
+}
+
+Test(admission, nodes_of_another_version_are_logged_once_per_second)
+{
+    expect_version_text(1, 1, "update");
+    int64_t first_ms = loop.admission.version_logged_ms;
+    posted_clock.ms += 999;
+    expect_version_text(1, 1, "update");
+    cr_assert_eq(loop.admission.version_logged_ms, first_ms);
+    posted_clock.ms += 1;
+    expect_version_text(1, 1, "update");
+    cr_assert_eq(loop.admission.version_logged_ms, first_ms + 1000);
+    cr_assert_eq(loop.counters.refused_hellos.wire, 3, "all are counted");
+}
+
 Test(admission, a_name_that_another_key_uses_now_is_refused_until_it_is_silent)
 {
     loop_keys.at[0].name[0] = loop_keys.at[1].name[0] = '\0';  // any name
