@@ -112,23 +112,24 @@ static const struct {
     const char *demuxer;
     const char *by;  // of the length that FFmpeg reads
     void (*find)(const kt_extent_file_t *f, kt_extent_t *out);
+    bool streams;  // of a stream too, whose beginning alone is looked at
 } FORMATS[] = {
-    {"wav", "data chunk", kt_extent_wav},
-    {"w64", "data chunk", kt_extent_w64},
-    {"aiff", "COMM chunk", kt_extent_aiff},
-    {"caf", "data chunk", kt_extent_caf},
-    {"avi", "stream header", kt_extent_avi},
-    {"mp3", "Xing header", kt_extent_mp3},
-    {"mov", "moov box", kt_extent_mp4},
-    {"matroska", "Segment information", matroska_extent},
-    {"ogg", "time stamps", ogg_extent},
-    {"au", "header", au_extent},
-    {"asf", "file properties", kt_extent_asf},
-    {"flac", "STREAMINFO", NULL},
-    {"wv", "block header", NULL},
-    {"flv", "metadata", kt_extent_flv},
-    {"mpeg", "time stamps", kt_extent_program},
-    {"mpegts", "time stamps", kt_extent_transport},
+    {"wav", "data chunk", kt_extent_wav, false},
+    {"w64", "data chunk", kt_extent_w64, false},
+    {"aiff", "COMM chunk", kt_extent_aiff, false},
+    {"caf", "data chunk", kt_extent_caf, false},
+    {"avi", "stream header", kt_extent_avi, false},
+    {"mp3", "Xing header", kt_extent_mp3, false},
+    {"mov", "moov box", kt_extent_mp4, true},
+    {"matroska", "Segment information", matroska_extent, false},
+    {"ogg", "time stamps", ogg_extent, false},
+    {"au", "header", au_extent, false},
+    {"asf", "file properties", kt_extent_asf, false},
+    {"flac", "STREAMINFO", NULL, false},
+    {"wv", "block header", NULL, false},
+    {"flv", "metadata", kt_extent_flv, false},
+    {"mpeg", "time stamps", kt_extent_program, false},
+    {"mpegts", "time stamps", kt_extent_transport, false},
 };
 
 kt_err_t
@@ -141,7 +142,7 @@ kt_extent_find(kt_input_t *input, const kt_sniffed_t *sniffed, kt_extent_t *out)
         if (strcmp(FORMATS[i].demuxer, sniffed->demuxer) != 0)
             continue;
         out->by = FORMATS[i].by;
-        if (FORMATS[i].find && !input->stream)
+        if (FORMATS[i].find && (FORMATS[i].streams || !input->stream))
             FORMATS[i].find(&f, out);
     }
     if (!(out->duration_s > 0) || !isfinite(out->duration_s))

@@ -118,14 +118,18 @@ kt_extent_mp4(const kt_extent_file_t *f, kt_extent_t *out)
         film.indexed = !strcmp(box.name, "mfra");
         at           = box.end;
         end          = box.open ? end : box.end;
+        if (f->input->stream && !strcmp(box.name, "moov"))
+            break;  // the rest has not been written yet
     }
+    if (film.fragmented)
+        out->by = out->duration_s > 0 ? "moov box" : "fragments";
+    out->fragmented = film.fragmented;
+    if (f->input->stream)
+        return;
     if (end > out->bytes) {
         out->bytes = end;
         out->what  = !strcmp(box.name, "mdat") ? "mdat box" : !strcmp(box.name, "moov") ? "moov box" : "last box";
     }
-    out->broken     = broken && at > f->start ? at : 0;
-    out->fragmented = film.fragmented;
-    out->hidden     = out->broken && film.fragmented && !film.indexed;
-    if (film.fragmented)
-        out->by = out->duration_s > 0 ? "moov box" : "fragments";
+    out->broken = broken && at > f->start ? at : 0;
+    out->hidden = out->broken && film.fragmented && !film.indexed;
 }

@@ -188,13 +188,15 @@ kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
         return media_fail(self, code, self->hit_end ? KT_ETRUNCATED : KT_EDAMAGED, "opening the container");
     if (kt_protection_of_streams(self->format, self->why, sizeof self->why))
         return KT_EPROTECTED;
-    code = find_streams(self);
+    const uint64_t errors = kt_avlog_demuxer_errors();
+    code                  = find_streams(self);  // which reads the packets of the first seconds
     if (kt_protection_of_streams(self->format, self->why, sizeof self->why))
         return KT_EPROTECTED;
     if (code < 0)
         return media_fail(self, code, KT_EDAMAGED, "looking for streams");
     select_streams(self);
-    self->errors = kt_avlog_demuxer_errors();
+    self->errors  = kt_avlog_demuxer_errors();
+    self->trouble = self->errors > errors;
     // A decoder that refuses a size clears it.
     if (self->video && !self->video->codecpar->width && self->refused_width) {
         self->video->codecpar->width  = self->refused_width;

@@ -84,18 +84,26 @@ give_first_waiting(kt_counts_t *self)
     memmove(self->waiting, self->waiting + 1, self->n_waiting * sizeof *self->waiting);
 }
 
-// Behind damage that the demuxer reports, time is lost if the next packet is further away than they usually are.
+// From one packet to the next: where nothing was lost, by the header before the second one; 0: unknown.
+static double
+usual_step(const kt_counts_t *self)
+{
+    const kt_counts_series_t *s = &self->by_dts;
+    if (s->n > 1)
+        return (s->last_s - s->first_s - self->counts.video.lost_s) / (double)(s->n - 1);
+    return self->declared_hz > 0 ? 1 / self->declared_hz : 0;
+}
+
+// Behind damage that the demuxer reports, time is lost where a packet is further away than they usually are: some
+// packets before that may have been read ahead.
 static void
 lose_pictures(kt_counts_t *self, double time_s)
 {
-    const kt_counts_series_t *s      = &self->by_dts;
-    const double              step_s = s->n > 1 ? (s->last_s - s->first_s) / (double)(s->n - 1) : 0;
-    const double              lost_s = time_s - self->last_decode_s - step_s;
-    if (!self->trouble || s->n < 2)
+    const double step_s = usual_step(self), lost_s = time_s - self->last_decode_s - step_s;
+    if (!self->trouble || self->shown_packets == 0 || !(step_s > 0) || !(lost_s > step_s))
         return;
     self->trouble = false;
-    if (lost_s > step_s)
-        kt_counts_lost(self, KT_COUNTS_PICTURE, lost_s);
+    kt_counts_lost(self, KT_COUNTS_PICTURE, lost_s);
 }
 
 // Where files were joined, times begin again, or leap ahead; the second file's continue the first one's.
@@ -110,8 +118,7 @@ shift_times(kt_counts_t *self, int64_t stamp, double tick_s)
         (time_s < self->last_decode_s - JOINED_S || (self->joined && time_s - self->last_decode_s > most_s))) {
         while (self->n_waiting > 0)
             give_first_waiting(self);
-        double step_s =
-            self->by_dts.n > 1 ? (self->by_dts.last_s - self->by_dts.first_s) / (double)(self->by_dts.n - 1) : 0;
+        const double step_s = usual_step(self);
         self->counts.time_breaks++;
         self->shift_s += self->last_decode_s + step_s - time_s;
         time_s = self->last_decode_s + step_s;

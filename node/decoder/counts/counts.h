@@ -54,7 +54,7 @@ typedef struct kt_counts {
     bool                joined;
     double              shift_s, first_decode_s, last_decode_s;  // of packets: files that were joined begin again
     bool                no_pts, no_dts;                          // of a packet of the picture that is shown
-    bool                trouble;                                 // before the next packet of the picture
+    bool                trouble;                                 // since the last loss of pictures
     kt_counts_series_t  pictures, by_pts, by_dts;
     kt_counts_waiting_t waiting[KT_COUNTS_REORDER];  // packets, ascending
     uint32_t            n_waiting;
@@ -66,7 +66,7 @@ void kt_counts_init(kt_counts_t *self, double sound_tick_s, double picture_tick_
 // Each packet of the two streams that were chosen, whether it is decoded or not, in the order of the file.
 void kt_counts_packet(kt_counts_t *self, kt_counts_stream_t stream, const kt_counts_packet_t *packet);
 void kt_counts_damaged(kt_counts_t *self, kt_counts_stream_t stream);  // a packet that could not be decoded
-// The demuxer has reported damage: what is missing in the times of the next packet of the pictures is lost.
+// The demuxer has reported damage: what is missing in the times of the packets of the pictures behind it is lost.
 void kt_counts_trouble(kt_counts_t *self);
 void kt_counts_lost(kt_counts_t *self, kt_counts_stream_t stream, double lost_s);
 // The last packet of a stream is incomplete; failed: it has been counted as damaged.

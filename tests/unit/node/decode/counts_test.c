@@ -180,6 +180,35 @@ Test(counts, packets_without_times_are_counted_by_their_order_of_decoding)
     cr_expect_float_eq(out.video.end_s - out.video.begin_s, 12, 1e-9);
 }
 
+static void
+packets_of_one_picture(int first, int last)
+{
+    for (int i = first; i < last; i++) {
+        kt_counts_packet_t p = packet(i * 3600, i * 3600);
+        kt_counts_packet(&self, KT_COUNTS_PICTURE, &p);
+    }
+}
+
+Test(counts, pictures_that_are_missing_some_packets_behind_damage_are_lost)
+{
+    begin(TICK_90K, 25);
+    packets_of_one_picture(0, 10);
+    packets_of_one_picture(15, 20);  // no damage: a gap of the film
+    kt_counts_trouble(&self);
+    packets_of_one_picture(20, 23);  // read ahead
+    packets_of_one_picture(53, 60);
+    packets_of_one_picture(80, 90);  // another gap
+    kt_counts_finish(&self, false, &out);
+    cr_expect_eq(out.video.lost_parts, 1);
+    cr_expect_float_eq(out.video.lost_s, 30 / 25., .02);
+    begin(TICK_90K, 25);
+    packets_of_one_picture(0, 1);
+    kt_counts_trouble(&self);
+    packets_of_one_picture(41, 42);
+    kt_counts_finish(&self, false, &out);
+    cr_expect_float_eq(out.video.lost_s, 40 / 25., 1e-6);
+}
+
 Test(counts, packets_without_any_times_last_as_long_as_their_number_at_the_headers_rate)
 {
     begin(TICK_90K, 25);

@@ -2,6 +2,7 @@
 #include "node/decoder/extent.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -46,6 +47,22 @@ find(const char *demuxer, size_t of_size)
     cr_assert_eq(kt_input_init(&input, fd), KT_OK);
     cr_assert_eq(kt_extent_find(&input, &sniffed, &out), KT_OK);
     close(fd);
+}
+
+// The same through a pipe.
+static void
+find_in_pipe(const char *demuxer)
+{
+    kt_input_t         input;
+    const kt_sniffed_t sniffed = {.demuxer = demuxer, .container = demuxer};
+    int                ends[2];
+    cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+    cr_assert_eq(write(ends[1], bytes, length), (ssize_t)length);
+    close(ends[1]);
+    cr_assert_eq(kt_input_init(&input, ends[0]), KT_OK);
+    cr_assert_eq(kt_extent_find(&input, &sniffed, &out), KT_OK);
+    free(input.head);
+    close(ends[0]);
 }
 
 static void
@@ -198,6 +215,15 @@ Test(extent, fragments_have_no_length_but_that_of_mehd)
     find("mov", length);
     cr_expect_float_eq(out.duration_s, 90, 1e-9);
     cr_expect_str_eq(out.by, "moov box");
+}
+
+Test(extent, fragments_of_a_pipe_have_no_length_either)
+{
+    fragmented_moov(0);
+    fragment();
+    find_in_pipe("mov");
+    cr_expect(out.fragmented && out.bytes == 0 && out.broken == 0 && !out.hidden);
+    cr_expect_str_eq(out.by, "fragments");
 }
 
 Test(extent, fragments_behind_a_break_are_hidden_unless_their_index_was_seen)
