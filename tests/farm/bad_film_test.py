@@ -101,7 +101,7 @@ FILES = {
     "half.ts": (lambda: half(bad.made("h.ts", "-i", "GOOD", "-c", "copy")), [None], both),
     "mp4_inside.avi": (bad.good, [None], as_the_good_one),
     "overwritten.mp4": (lambda: bad.overwritten(bad.good()), ["EDAMAGED"], damage_is_counted),
-    "pictures_damaged.mp4": (lambda: bad.packets_noise("v", 20, 60, 3, keep=8), [None], damage_is_counted),
+    "pictures_damaged.mp4": (lambda: bad.packets_noise("v", 20, 60, 6, keep=8), [None], damage_is_counted),
     "sound_damaged.mp4": (lambda: bad.packets_noise("a", 10, -10, 2), ["EDAMAGED"], as_the_good_one),
     "codec_of_sound.mp4": (lambda: bad.codec_unknown(b"mp4a"), [None], pictures_alone),
     "codec_of_pictures.mp4": (lambda: bad.codec_unknown(b"avc1"), [None], sound_alone),

@@ -67,8 +67,9 @@ kt_film_features(const kt_page_t *page, char out[KT_FILM_TITLE])
     size_t          n     = 0;
     kt_film_shot_t *shots = kt_film_shots_of(page, &n);
     int             used  = snprintf(out, KT_FILM_TITLE, "%zu %s", n, n == 1 ? "shot" : "shots");
-    if (n > 1)
-        used += snprintf(out + used, (size_t)(KT_FILM_TITLE - used), " of %.1f s", page->duration_s / (double)n);
+    if (shots && n > 1)
+        used += snprintf(out + used, (size_t)(KT_FILM_TITLE - used), " of %.1f s",
+                         (shots[n - 1].end_s - shots[0].begin_s) / (double)n);
     free(shots);
     for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++) {
         const double value = kt_page_value_of(page, PARTS[i].feature);

@@ -18,6 +18,15 @@ static const struct {
 } CHANGES[] = {{"dissolve", {.89, .56, .12}}, {"fade", {.55, .25, .62}}, {"wipe", {.16, .58, .42}}};
 enum { N_CHANGES = sizeof CHANGES / sizeof *CHANGES };
 
+// Where the pictures end: sound may go on.
+static double
+pictures_end_s(const kt_page_t *page)
+{
+    const double end_s  = page->begin_s + page->duration_s;
+    const double film_s = kt_page_value_of(page, KT_FEATURE_TECHNICAL_video_duration);
+    return isnan(film_s) ? end_s : fmin(page->data->film->first_s + film_s, end_s);
+}
+
 kt_film_shot_t *
 kt_film_shots_of(const kt_page_t *page, size_t *n)
 {
@@ -25,7 +34,7 @@ kt_film_shots_of(const kt_page_t *page, size_t *n)
     kt_film_shot_t *shots   = changes ? calloc(*n + 1, sizeof *shots) : NULL;
     for (size_t i = 0; shots && i <= *n; i++) {
         shots[i].begin_s = i > 0 ? changes[i - 1].at_s : page->data->film->first_s;
-        shots[i].end_s   = i < *n ? changes[i].at_s : page->begin_s + page->duration_s;
+        shots[i].end_s   = i < *n ? changes[i].at_s : pictures_end_s(page);
     }
     (*n)++;
     free(changes);
@@ -56,7 +65,7 @@ typedef struct row {
     kt_film_shot_t shot;  // times of x0 and x1
 } row_t;
 
-// The middle of the picture between x0 and x1.
+// The middle of the picture between x0 and x1, which it fills.
 static kt_err_t
 draw_picture(const kt_page_t *page, const row_t *row, double x0, double x1, const kt_film_picture_t *picture)
 {
@@ -65,13 +74,14 @@ draw_picture(const kt_page_t *page, const row_t *row, double x0, double x1, cons
         kt_still_make(&still, &page->data->film->shape, &picture->planes.yuv, 4 * KT_SMALL_MOST, (uint32_t)row->height);
     if (err)
         return err;
-    const double     scale = row->height / still.height;  // above 1 for small pictures
+    const double     scale = fmax(row->height / still.height, (x1 - x0) / still.width);  // above 1 for small pictures
     cairo_surface_t *image = cairo_image_surface_create_for_data(
         (unsigned char *)still.pixels, CAIRO_FORMAT_RGB24, (int)still.width, (int)still.height, (int)still.width * 4);
     cairo_save(page->cr);
     cairo_rectangle(page->cr, x0, row->top, x1 - x0, row->height);
     cairo_clip(page->cr);
-    cairo_translate(page->cr, (x0 + x1) / 2 - scale * still.width / 2.0, row->top);
+    cairo_translate(page->cr, (x0 + x1) / 2 - scale * still.width / 2.0,
+                    row->top + row->height / 2 - scale * still.height / 2.0);
     cairo_scale(page->cr, scale, scale);
     cairo_set_source_surface(page->cr, image, 0, 0);
     cairo_pattern_set_extend(cairo_get_source(page->cr), CAIRO_EXTEND_PAD);
@@ -121,7 +131,7 @@ draw_borders(const kt_page_t *page, const kt_film_shot_t *shots, size_t n)
 kt_err_t
 kt_film_strip(const kt_page_t *page)
 {
-    const double    left = KT_PAGE_LEFT, right = KT_PAGE_LEFT + KT_PAGE_INNER, end_s = page->begin_s + page->duration_s;
+    const double    left = KT_PAGE_LEFT, right = KT_PAGE_LEFT + KT_PAGE_INNER, end_s = pictures_end_s(page);
     kt_err_t        err   = KT_OK;
     size_t          n     = 0;
     kt_film_shot_t *shots = kt_film_shots_of(page, &n);
@@ -137,9 +147,9 @@ kt_film_strip(const kt_page_t *page)
         err = draw_row(page,
                        &(row_t){page->y + i * KT_FILM_STRIP_HEIGHT / 2.0,
                                 KT_FILM_STRIP_HEIGHT / 2.0,
-                                left,
-                                right,
-                                {page->begin_s, end_s}},
+                                fmax(kt_page_x_of(page, page->data->film->first_s), left),
+                                fmin(kt_page_x_of(page, end_s), right),
+                                {page->data->film->first_s, end_s}},
                        i / 2.0);
     if (own)
         draw_borders(page, shots, n);
