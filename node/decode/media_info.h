@@ -47,6 +47,7 @@ typedef struct kt_media_info {
     double   frame_rate_hz, aspect_ratio;  // aspect: as shown, pixel shape and rotation applied
     double   pixel_aspect_ratio;
     uint32_t rotation;  // 0, 90, 180, 270 degrees clockwise, to show the picture
+    bool     mirrored;  // and then left to right
     uint64_t video_bit_rate_bps;
     char     profile[KT_MEDIA_TEXT], level[16], pixel_format[KT_MEDIA_TEXT];
     uint32_t bit_depth;

@@ -44,6 +44,7 @@ static const member_t INFO_MEMBERS[] = {
     INFO(NUMBER, frame_rate_hz),
     INFO(NUMBER, aspect_ratio),
     INFO(NUMBER, pixel_aspect_ratio),
+    INFO(BOOL, mirrored),
     INFO(TEXT, profile),
     INFO(TEXT, level),
     INFO(TEXT, pixel_format),

@@ -82,6 +82,7 @@ fill_shape(kt_media_info_t *out, AVFormatContext *format, AVStream *s, const AVF
     double pixel            = positive_ratio(av_guess_sample_aspect_ratio(format, s, (AVFrame *)(uintptr_t)first));
     out->pixel_aspect_ratio = pixel > 0 ? pixel : 1;
     out->rotation           = 0;
+    out->mirrored           = false;
     out->aspect_ratio       = 0;
     if (!out->width || !out->height)
         return;
@@ -89,9 +90,18 @@ fill_shape(kt_media_info_t *out, AVFormatContext *format, AVStream *s, const AVF
     const uint8_t *matrix = side_data(s, AV_PKT_DATA_DISPLAYMATRIX, MATRIX_BYTES);
     if (!matrix)
         matrix = frame_data(first, AV_FRAME_DATA_DISPLAYMATRIX, MATRIX_BYTES);
-    double turn = matrix ? -av_display_rotation_get((const int32_t *)(const void *)matrix) : 0;  // clockwise
+    if (!matrix)
+        return;
+    int32_t shown[9];
+    memcpy(shown, matrix, sizeof shown);
+    // A rotation, or a rotation and then a mirror image.
+    const bool mirrored = (int64_t)shown[0] * shown[4] < (int64_t)shown[1] * shown[3];
+    if (mirrored)
+        av_display_matrix_flip(shown, 1, 0);
+    const double turn = -av_display_rotation_get(shown);  // clockwise
     if (!isfinite(turn))
         return;
+    out->mirrored = mirrored;
     out->rotation = (uint32_t)((lround(turn / 90) % 4 + 4) % 4 * 90);
     if (out->rotation % 180)
         out->aspect_ratio = 1 / out->aspect_ratio;

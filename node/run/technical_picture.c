@@ -63,6 +63,7 @@ write_shape(kt_document_t *document, const kt_media_info_t *info)
     kt_technical_positive(document, FEATURE(aspect_ratio), info->aspect_ratio, method);
     kt_technical_positive(document, FEATURE(pixel_aspect_ratio), info->pixel_aspect_ratio, method);
     kt_document_int(document, FEATURE(rotation), info->rotation);
+    kt_document_bool(document, FEATURE(mirrored), info->mirrored);
 }
 
 // Codecs declare it in each picture, containers once.

@@ -127,12 +127,13 @@ run_models(picture_models_t *self, const kt_held_t *held)
     kt_err_t       err    = reserve(self, 3 * (size_t)held->yuv.width * held->yuv.height);
     if (err)
         return err;
-    const kt_picture_t picture = kt_held_rgb(held, &self->matrix, self->stream.rotation, self->rgb);
-    kt_sampled_t      *sample  = &self->samples[self->n++];
-    sample->time_s             = held->time_s;
-    sample->width              = picture.width * held->factor;
-    sample->height             = picture.height * held->factor;
-    sample->shot               = 0;
+    const kt_picture_t picture =
+        kt_held_rgb(held, &self->matrix, self->stream.rotation, self->stream.mirrored, self->rgb);
+    kt_sampled_t *sample = &self->samples[self->n++];
+    sample->time_s       = held->time_s;
+    sample->width        = picture.width * held->factor;
+    sample->height       = picture.height * held->factor;
+    sample->shot         = 0;
     luma_of(&picture, sample);
     if (self->faces)
         err = kt_faces_find(self->faces, &picture, held->factor, number);

@@ -18,6 +18,7 @@ typedef struct kt_video_stream {
     const kt_media_info_t *media_info;  // valid in `new` only
     double                 duration_s;  // declared length of the file; 0: unknown
     uint32_t               rotation;    // 0, 90, 180, 270: clockwise, to show the picture
+    bool                   mirrored;    // and then left to right
     bool                   full_range;  // of Y, U, V
     uint32_t               options;     // kt_option_t bits that are requested
     kt_device_t           *device;

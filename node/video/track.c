@@ -99,6 +99,7 @@ video_new(void **self_p, const kt_track_opts_t *opts)
     self->stream = (kt_video_stream_t){.media_info    = info,
                                        .duration_s    = info->duration_s,
                                        .rotation      = info->rotation,
+                                       .mirrored      = info->mirrored,
                                        .full_range    = info->full_range,
                                        .options       = opts->options,
                                        .device        = opts->device,

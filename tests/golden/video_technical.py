@@ -57,12 +57,14 @@ def sample_table(path, ffmpeg):
     path.write_bytes(data)
 
 
-def rotated(path, ffmpeg):
-    """The display matrix of a telephone that is held upright."""
-    ffmpeg([*film("180x320"), "-vf", "setsar=4/3", *MPEG4, path])
-    data = bytearray(path.read_bytes())
-    struct.pack_into(">9i", data, data.find(b"tkhd") + 44, 0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
-    path.write_bytes(data)
+def shown_by(a, b, c, d):
+    """A display matrix: 0, 1, -1, 0 is that of a telephone that is held upright."""
+    def make(path, ffmpeg):
+        ffmpeg([*film("180x320"), "-vf", "setsar=4/3", *MPEG4, path])
+        data = bytearray(path.read_bytes())
+        struct.pack_into(">9i", data, data.find(b"tkhd") + 44, a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+        path.write_bytes(data)
+    return make
 
 
 def transport_204(path, ffmpeg):
@@ -215,8 +217,11 @@ ROWS = {
                    {"rate": 25, "container": "mov", "codec": "prores", "pixel_format": "yuv422p10le", "bit_depth": 10}),
     "edit_list.mp4": (cut_head, {"rate": NTSC}),
     "sample_table.mp4": (sample_table, {"rate": 25, "resolution": [960, 540], "aspect_ratio": 16 / 9}),
-    "rotated.mov": (rotated, {"rate": 25, "resolution": [180, 320], "rotation": 90, "pixel_aspect_ratio": 4 / 3,
-                              "aspect_ratio": 1 / (180 / 320 * 4 / 3)}),
+    "rotated.mov": (shown_by(0, 1, -1, 0), {"rate": 25, "resolution": [180, 320], "rotation": 90, "mirrored": False,
+                                            "pixel_aspect_ratio": 4 / 3, "aspect_ratio": 1 / (180 / 320 * 4 / 3)}),
+    "mirrored.mov": (shown_by(-1, 0, 0, 1), {"rate": 25, "rotation": 0, "mirrored": True, "aspect_ratio": 180 / 320 * 4 / 3}),
+    "upside_down.mov": (shown_by(1, 0, 0, -1), {"rate": 25, "rotation": 180, "mirrored": True}),
+    "transposed.mov": (shown_by(0, 1, 1, 0), {"rate": 25, "rotation": 90, "mirrored": True, "aspect_ratio": 1 / (180 / 320 * 4 / 3)}),
     "wide_pixels.mp4": ([*film("720x576"), "-vf", "setsar=64/45", *H264], {"rate": 25, "aspect_ratio": 16 / 9, "pixel_aspect_ratio": 64 / 45}),
     "joined.ts": (joined, {"rate": 25, "frames": 150, "video_duration": 6, "duration": 6, "bit_rate": None, "keyframe_interval": None,
                            "warnings": ["times_joined"]}),

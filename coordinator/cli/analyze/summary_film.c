@@ -79,6 +79,8 @@ picture_line(kt_buf_t *out, const film_t *film)
         kt_buf_fmt(out, "%.0f x %.0f px", width, height);
     if (kt_json_i64(technical, "rotation", 0) != 0)
         kt_buf_fmt(out, "%srotated by %lld degrees", separator(out), (long long)kt_json_i64(technical, "rotation", 0));
+    if (kt_json_flag(technical, "mirrored", false))
+        kt_buf_fmt(out, "%smirrored", separator(out));
     add_aspect(out, kt_json_f64(technical, "aspect_ratio", NAN));
     double rate = kt_json_f64(technical, "frame_rate", NAN);
     if (!isnan(rate))

@@ -8,7 +8,9 @@
 kt_still_shape_t
 kt_still_shape(const kt_media_info_t *media_info)
 {
-    kt_still_shape_t self = {.rotation = media_info->rotation, .pixel_aspect = media_info->pixel_aspect_ratio};
+    kt_still_shape_t self = {.rotation     = media_info->rotation,
+                             .mirrored     = media_info->mirrored,
+                             .pixel_aspect = media_info->pixel_aspect_ratio};
     if (!(self.pixel_aspect >= 0.1 && self.pixel_aspect <= 10))
         self.pixel_aspect = 1;
     kt_rgb_init(&self.matrix, media_info->color_space, media_info->height, media_info->full_range);
@@ -110,13 +112,14 @@ still_convert(kt_still_t *self, const kt_rgb_t *matrix, const kt_yuv_t *yuv)
 
 // Turns and stretches.
 static kt_err_t
-still_draw(const kt_still_t *coded, uint32_t rotation, kt_still_t *out)
+still_draw(const kt_still_t *coded, const kt_still_shape_t *shape, kt_still_t *out)
 {
     cairo_surface_t *from = surface_of(coded), *to = surface_of(out);
     cairo_t         *cr      = cairo_create(to);
-    const bool       upright = rotation % 180 == 0;
+    const bool       upright = shape->rotation % 180 == 0;
     cairo_translate(cr, out->width / 2.0, out->height / 2.0);
-    cairo_rotate(cr, rotation / 180.0 * M_PI);
+    cairo_scale(cr, shape->mirrored ? -1 : 1, 1);
+    cairo_rotate(cr, shape->rotation / 180.0 * M_PI);
     cairo_scale(cr, (upright ? out->width : out->height) / (double)coded->width,
                 (upright ? out->height : out->width) / (double)coded->height);
     cairo_set_source_surface(cr, from, -(double)coded->width / 2, -(double)coded->height / 2);
@@ -145,7 +148,7 @@ kt_still_make(kt_still_t *self, const kt_still_shape_t *shape, const kt_yuv_t *y
     if (!err)
         err = still_init(self, (uint32_t)fmax(1, round(scale * width)), (uint32_t)fmax(1, round(scale * height)));
     if (!err)
-        err = still_draw(&coded, shape->rotation, self);
+        err = still_draw(&coded, shape, self);
     kt_still_fini(&coded);
     if (err)
         kt_still_fini(self);

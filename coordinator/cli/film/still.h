@@ -13,6 +13,7 @@
 typedef struct kt_still_shape {
     kt_rgb_t matrix;
     uint32_t rotation;      // 0, 90, 180, 270: clockwise
+    bool     mirrored;      // and then left to right
     double   pixel_aspect;  // width of a pixel over its height
 } kt_still_shape_t;
 kt_still_shape_t kt_still_shape(const kt_media_info_t *media_info);

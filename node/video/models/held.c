@@ -79,7 +79,7 @@ typedef struct turn {
 } turn_t;
 
 static turn_t
-turn_of(uint32_t rotation, uint32_t width, uint32_t height)
+rotated(uint32_t rotation, uint32_t width, uint32_t height)
 {
     const ptrdiff_t w = width, h = height;
     switch (rotation) {
@@ -90,11 +90,26 @@ turn_of(uint32_t rotation, uint32_t width, uint32_t height)
     }
 }
 
+static turn_t
+turn_of(uint32_t rotation, bool mirrored, uint32_t width, uint32_t height)
+{
+    turn_t     turn   = rotated(rotation, width, height);
+    const bool across = rotation % 180 == 0;  // columns of the coded picture are columns as shown
+    if (mirrored && across) {
+        turn.first += turn.right * ((ptrdiff_t)width - 1);
+        turn.right = -turn.right;
+    } else if (mirrored) {
+        turn.first += turn.down * ((ptrdiff_t)height - 1);
+        turn.down = -turn.down;
+    }
+    return turn;
+}
+
 kt_picture_t
-kt_held_rgb(const kt_held_t *self, const kt_rgb_t *matrix, uint32_t rotation, uint8_t *rgb)
+kt_held_rgb(const kt_held_t *self, const kt_rgb_t *matrix, uint32_t rotation, bool mirrored, uint8_t *rgb)
 {
     const kt_yuv_t *yuv  = &self->yuv;
-    const turn_t    turn = turn_of(rotation, yuv->width, yuv->height);
+    const turn_t    turn = turn_of(rotation, mirrored, yuv->width, yuv->height);
     for (uint32_t y = 0; y < yuv->height; y++) {
         const uint8_t *luma = yuv->y + (size_t)y * yuv->y_stride;
         const uint8_t *u = yuv->u + (size_t)(y / 2) * yuv->c_stride, *v = yuv->v + (size_t)(y / 2) * yuv->c_stride;

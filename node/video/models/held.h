@@ -23,4 +23,4 @@ void                 kt_held_fini(kt_held_t *self);
 
 // Packed RGB without gaps, turned clockwise by 0, 90, 180 or 270 degrees; each pixel has the chroma of its block of
 // four. rgb: 3 x width x height bytes. Returns the picture, which borrows rgb.
-kt_picture_t kt_held_rgb(const kt_held_t *self, const kt_rgb_t *matrix, uint32_t rotation, uint8_t *rgb);
+kt_picture_t kt_held_rgb(const kt_held_t *self, const kt_rgb_t *matrix, uint32_t rotation, bool mirrored, uint8_t *rgb);

@@ -89,11 +89,13 @@ units_of(const motion_t *self, float out[2])
 
 // A movement as coded (right, down) to one as shown.
 static void
-turn(uint32_t rotation, const float in[2], float out[2])
+turn(const kt_video_stream_t *stream, const float in[2], float out[2])
 {
-    const float x = in[0], y = in[1];
-    out[0] = rotation == 90 ? -y : rotation == 180 ? -x : rotation == 270 ? y : x;
-    out[1] = rotation == 90 ? x : rotation == 180 ? -y : rotation == 270 ? -x : y;
+    const float    x = in[0], y = in[1];
+    const uint32_t rotation = stream->rotation;
+    out[0]                  = rotation == 90 ? -y : rotation == 180 ? -x : rotation == 270 ? y : x;
+    out[0]                  = stream->mirrored ? -out[0] : out[0];
+    out[1]                  = rotation == 90 ? x : rotation == 180 ? -y : rotation == 270 ? -x : y;
 }
 
 // From the right counter-clockwise; y downwards.
@@ -140,7 +142,7 @@ step_of(motion_t *self, const kt_camera_t *camera, double begin_s, double end_s,
             const float of_mean = sqrtf(move[0] * move[0] + move[1] * move[1]);
             longer = cell->length > MIXED_LENGTH * of_mean ? cell->length / fmaxf(of_mean, LEAST_LENGTH) : 1;
         }
-        turn(self->stream.rotation, (float[2]){move[0] * unit[0], move[1] * unit[1]}, shown);
+        turn(&self->stream, (float[2]){move[0] * unit[0], move[1] * unit[1]}, shown);
         const float distance = longer * sqrtf(shown[0] * shown[0] + shown[1] * shown[1]);
         out->distance += cell->weight * distance;
         out->to[direction_of(shown)] += cell->weight * distance;
@@ -156,7 +158,7 @@ step_of(motion_t *self, const kt_camera_t *camera, double begin_s, double end_s,
     for (int i = 0; i < KT_DIRECTIONS; i++)
         out->to[i] /= all;
     float shown[2];
-    turn(self->stream.rotation, (float[2]){camera->right * unit[0], camera->down * unit[1]}, shown);
+    turn(&self->stream, (float[2]){camera->right * unit[0], camera->down * unit[1]}, shown);
     if (out->has_camera) {
         out->pan  = -shown[0];
         out->tilt = shown[1];

@@ -25,10 +25,14 @@ grey_picture(void)
 }
 
 static kt_still_t
-still_of(uint32_t rotation, double pixel_aspect, uint32_t most_width, uint32_t most_height)
+still_of(uint32_t rotation, bool mirrored, double pixel_aspect, uint32_t most_width, uint32_t most_height)
 {
-    const kt_media_info_t info = {
-        .rotation = rotation, .pixel_aspect_ratio = pixel_aspect, .full_range = true, .height = HEIGHT, .width = WIDTH};
+    const kt_media_info_t  info  = {.rotation           = rotation,
+                                    .mirrored           = mirrored,
+                                    .pixel_aspect_ratio = pixel_aspect,
+                                    .full_range         = true,
+                                    .height             = HEIGHT,
+                                    .width              = WIDTH};
     const kt_still_shape_t shape = kt_still_shape(&info);
     const kt_yuv_t         yuv   = grey_picture();
     kt_still_t             still = {0};
@@ -44,14 +48,15 @@ grey(size_t x, size_t y)
 
 // The pixel of the coded picture that is shown at x, y.
 static void
-expect_turned(uint32_t rotation)
+expect_turned(uint32_t rotation, bool mirrored)
 {
-    kt_still_t still   = still_of(rotation, 1, 100, 100);
+    kt_still_t still   = still_of(rotation, mirrored, 1, 100, 100);
     bool       upright = rotation % 180 == 0;
     cr_assert_eq(still.width, upright ? WIDTH : HEIGHT);
     cr_assert_eq(still.height, upright ? HEIGHT : WIDTH);
     for (uint32_t y = 0; y < still.height; y++)
-        for (uint32_t x = 0; x < still.width; x++) {
+        for (uint32_t column = 0; column < still.width; column++) {
+            const uint32_t x      = mirrored ? still.width - 1 - column : column;
             const uint32_t from_x = rotation == 0     ? x
                                     : rotation == 90  ? y
                                     : rotation == 180 ? WIDTH - 1 - x
@@ -60,16 +65,18 @@ expect_turned(uint32_t rotation)
                                     : rotation == 90  ? HEIGHT - 1 - x
                                     : rotation == 180 ? HEIGHT - 1 - y
                                                       : x;
-            cr_expect_eq(still.pixels[y * still.width + x], grey(from_x, from_y), "%u degrees: %u, %u: %x", rotation, x,
-                         y, still.pixels[y * still.width + x]);
+            cr_expect_eq(still.pixels[y * still.width + column], grey(from_x, from_y), "%u degrees%s: %u, %u", rotation,
+                         mirrored ? ", mirrored" : "", column, y);
         }
     kt_still_fini(&still);
 }
 
-Test(still, is_turned_clockwise)
+Test(still, is_turned_clockwise_and_then_mirrored)
 {
-    for (uint32_t rotation = 0; rotation < 360; rotation += 90)
-        expect_turned(rotation);
+    for (uint32_t rotation = 0; rotation < 360; rotation += 90) {
+        expect_turned(rotation, false);
+        expect_turned(rotation, true);
+    }
 }
 
 Test(still, has_square_pixels_and_is_only_made_smaller)
@@ -80,7 +87,7 @@ Test(still, has_square_pixels_and_is_only_made_smaller)
     } ROWS[] = {{2, 0, 100, 100, 16, 4}, {0.5, 0, 100, 100, 4, 4}, {2, 90, 100, 100, 4, 16}, {1, 0, 4, 100, 4, 2},
                 {1, 0, 100, 1, 2, 1},    {1, 90, 100, 4, 2, 4},    {0, 0, 100, 100, 8, 4},   {1e9, 0, 100, 100, 8, 4}};
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
-        kt_still_t still = still_of(ROWS[i].rotation, ROWS[i].aspect, ROWS[i].most_width, ROWS[i].most_height);
+        kt_still_t still = still_of(ROWS[i].rotation, false, ROWS[i].aspect, ROWS[i].most_width, ROWS[i].most_height);
         cr_expect_eq(still.width, ROWS[i].width, "row %zu: %u", i, still.width);
         cr_expect_eq(still.height, ROWS[i].height, "row %zu: %u", i, still.height);
         kt_still_fini(&still);

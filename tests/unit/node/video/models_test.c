@@ -23,7 +23,7 @@ frame_of(uint32_t w, uint32_t h, uint8_t *bytes)
         .whole        = {w, h, bytes, bytes + (size_t)w * h, bytes + (size_t)w * h + (size_t)cw * ch, w, cw}};
 }
 
-Test(held, a_picture_is_turned_as_it_is_shown)
+Test(held, a_picture_is_turned_and_mirrored_as_it_is_shown)
 {
     // Y of 4 x 2: 0 1 2 3 / 4 5 6 7, times 30; full range, no colour.
     static const struct {
@@ -42,10 +42,16 @@ Test(held, a_picture_is_turned_as_it_is_shown)
     kt_rgb_init(&matrix, "bt709", 2, true);
     cr_assert_eq(kt_held_set(&held, &frame), KT_OK);
     for (size_t t = 0; t < 4; t++) {
-        const kt_picture_t picture = kt_held_rgb(&held, &matrix, TURNS[t].rotation, rgb);
-        cr_expect_eq(picture.width, TURNS[t].width);
+        const uint32_t width   = TURNS[t].width;
+        kt_picture_t   picture = kt_held_rgb(&held, &matrix, TURNS[t].rotation, false, rgb);
+        cr_expect_eq(picture.width, width);
         for (int i = 0; i < 8; i++)
             cr_expect_eq(rgb[3 * i], 30 * TURNS[t].shown[i], "%u: %d", TURNS[t].rotation, i);
+        picture = kt_held_rgb(&held, &matrix, TURNS[t].rotation, true, rgb);
+        cr_expect_eq(picture.width, width);
+        for (uint32_t i = 0; i < 8; i++)
+            cr_expect_eq(rgb[3 * i], 30 * TURNS[t].shown[i / width * width + width - 1 - i % width], "%u, mirrored: %u",
+                         TURNS[t].rotation, i);
     }
     kt_held_fini(&held);
 }
