@@ -13,6 +13,9 @@
 
 #include <math.h>
 #include <stdlib.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 enum {
     LINES       = 90,
@@ -66,7 +69,7 @@ typedef struct steps {
 } steps_t;
 
 static steps_t
-steps_of(const uint16_t *line, size_t n, int16_t least)
+steps_of_some(const uint16_t *line, size_t n, int16_t least)
 {
     uint8_t up[KT_BITS] = {0}, down[KT_BITS] = {0}, high[KT_BITS] = {0};
     for (size_t i = 0; i < n; i++) {
@@ -76,6 +79,48 @@ steps_of(const uint16_t *line, size_t n, int16_t least)
         high[i]            = (uint8_t)((step >= least) | (step <= -least));
     }
     return (steps_t){kt_bits_of(up), kt_bits_of(down), kt_bits_of(high)};
+}
+
+#if defined(__SSE2__)
+// Flags of 16 neighbours, of which each is all ones or zero.
+static inline uint64_t
+bits_of_lanes(const __m128i lanes[2])
+{
+    return (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_packs_epi16(lanes[0], lanes[1]));
+}
+
+static steps_t
+steps_of_strip(const uint16_t *line, int16_t least)
+{
+    const __m128i zero = _mm_setzero_si128(), most = _mm_set1_epi16((int16_t)(least - 1));
+    steps_t       out = {0};
+    for (int i = 0; i < KT_BITS; i += 16) {
+        __m128i up[2], down[2], high[2];
+        for (int k = 0; k < 2; k++) {
+            const uint16_t *at   = line + i + 8 * k;
+            const __m128i   step = _mm_sub_epi16(_mm_loadu_si128((const __m128i *)(const void *)at),
+                                                 _mm_loadu_si128((const __m128i *)(const void *)(at - 1)));
+            up[k]                = _mm_cmpgt_epi16(step, zero);
+            down[k]              = _mm_cmpgt_epi16(zero, step);
+            high[k] = _mm_or_si128(_mm_cmpgt_epi16(step, most), _mm_cmpgt_epi16(_mm_sub_epi16(zero, step), most));
+        }
+        out.up |= bits_of_lanes(up) << i;
+        out.down |= bits_of_lanes(down) << i;
+        out.high |= bits_of_lanes(high) << i;
+    }
+    return out;
+}
+#endif
+
+// Those from a line's sample before `line` on. GCC 12 makes bytes of each step, one by one.
+static steps_t
+steps_of(const uint16_t *line, size_t n, int16_t least)
+{
+#if defined(__SSE2__)
+    if (n == KT_BITS)
+        return steps_of_strip(line, least);
+#endif
+    return steps_of_some(line, n, least);
 }
 
 // Where the ramp through the step to sample x, up or down, begins and ends.
