@@ -275,6 +275,17 @@ class Video(unittest.TestCase):
             self.assertAlmostEqual(columns[0] / 1520 * length, drawn[0], delta=0.1)
             self.assertAlmostEqual(columns[-1] / 1520 * length, drawn[1], delta=0.1)
 
+    def test_key_frames_have_no_motion_however_near_they_are(self):
+        near = self.folder / "near.mp4"
+        ffmpeg("-i", self.film, "-g", 12, "-preset", "ultrafast", near)
+        code, out, err = kithara("analyze", "--jsonl", "--options", "visual,no_models", near, env={"ANALYZER_VIDEO_MODE": "keyframes"})
+        self.assertEqual((code, err), (0, ""))
+        document = json.loads(out)
+        for feature in ("motion", "motion_vectors", "motion_directions", "camera", "static_share"):
+            self.assertIsNone(document["features"]["visual"][feature])
+            self.assertEqual(document["reasons"][feature], "key frames alone were decoded")
+        self.assertGreater(len(document["features"]["visual"]["scene_changes"]), 0)
+
     def test_the_mode_of_decoding_is_said_and_is_part_of_the_cache_key(self):
         env = {"LIBROSA_CACHE_DIR": str(self.folder / "cache")}
         for mode in ("full", "keyframes", "sampled", "full"):

@@ -12,6 +12,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { BOTH_SIDES_MOST = 16 };  // pictures predicted from both sides in a row, until it is no longer waited for another
 #define MATCH_MOST_S 0.6        // pictures further apart are not compared
@@ -33,7 +34,8 @@ typedef struct motion {
     const kt_block_ops_t *ops;
     uint32_t              coded_width, coded_height;
     double                pixel_aspect;
-    bool                  ready;  // the members below are set up, with the first picture
+    bool                  key_frames;  // alone are decoded: cuts between them are not known, nor how far they move
+    bool                  ready;       // the members below are set up, with the first picture
     kt_match_t            match;
     kt_field_t            field;
     kt_record_t           record;
@@ -70,6 +72,7 @@ motion_new(void **state, const kt_video_stream_t *stream)
     self->coded_width   = stream->media_info->width;
     self->coded_height  = stream->media_info->height;
     self->pixel_aspect  = aspect > 0.01 && aspect < 100 ? aspect : 1;
+    self->key_frames    = stream->mode && !strcmp(stream->mode, "keyframes");
     *state              = self;
     return KT_OK;
 }
@@ -213,7 +216,7 @@ motion_push(void *state, const kt_video_picture_t *picture)
         kt_field_init(&self->field, frame->small.width, frame->small.height);
         kt_record_init(&self->record, self->stream.shots, frame->time_s);
         self->ready = true;
-    } else if (self->field.across == 0 || self->field.down == 0) {
+    } else if (self->field.across == 0 || self->field.down == 0 || self->key_frames) {
         return KT_OK;
     } else if (frame->flags & KT_FRAME_REPEATED && (self->waits || self->both_sides > 0)) {
         if (self->waits)
@@ -281,6 +284,7 @@ motion_finish(void *state, double end_s, kt_document_t *document)
     kt_document_objects(document, KT_FEATURE_VISUAL_shots, kt_record_shots_json(record, end_s, most));
     if (record->all.time_s <= 0) {
         const char *why = self->field.across == 0 || self->field.down == 0 ? "the picture is too small"
+                          : self->key_frames                               ? "key frames alone were decoded"
                           : self->apart > 0                                ? "the pictures are too far apart"
                                                                            : "no two pictures of a shot";
         for (size_t i = 0; i < sizeof FEATURES / sizeof *FEATURES; i++)
