@@ -1,12 +1,16 @@
 #!/usr/bin/python3
 """Manners of AMQP against a real broker: ids, properties, replies, dead letters, rights, full queues, streams, several hosts."""
+import decimal
 import json
 import os
 import pathlib
 import re
+import struct
 import sys
 import time
 import urllib.request
+
+import pika.data
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1]), os.path.dirname(os.path.abspath(__file__))]
 
@@ -163,6 +167,52 @@ def an_answer_goes_to_the_exchange_and_to_the_queue_that_the_sender_names(folder
         wait_for(lambda: rig.amqp()["replayed"] == 1 and rig.settled(), "one")
         status, text = rig.farm.audit()
         expect(status == 0, text)
+
+
+class Encoded(bytes):
+    """A table as it goes over the wire: pika encodes no table that is nested this deeply."""
+
+
+def nested_tables(depth, kind):
+    """A table whose only member is a table (F) or list (A) in which is the next one, and so on."""
+    value = struct.pack(">I", 0)
+    for _ in range(depth):
+        inner = b"\1a" + b"F" + value if kind == b"F" else b"A" + value
+        value = struct.pack(">I", len(inner)) + inner
+    return Encoded(value if kind == b"F" else struct.pack(">I", len(value) + 3) + b"\1aA" + value)
+
+
+def encode_table(pieces, table, encode=pika.data.encode_table):
+    if not isinstance(table, Encoded):
+        return encode(pieces, table)
+    pieces.append(bytes(table))
+    return len(table)
+
+
+@test
+def properties_of_odd_types_and_depths_harm_no_message(folder):
+    del folder
+    pika.data.encode_table = encode_table
+    odd = [{"correlation_id": "\0\x1b]0;x\7\n", "content_type": "\x1b", "app_id": "\0", "type": "t" * 255},
+           {"headers": {"n": None, "b": b"\0\xff", "d": decimal.Decimal("1.5"), "l": [[1, [2]], {"x": [None]}], "\x1b[31m\n": 1, "": 2,
+                        "timestamp_in_ms": "soon", "x-kithara-replay": {"a": 1}, "x-kithara-error": [1], "x-kithara-row": "x"}},
+           {"headers": {f"k{n}": n for n in range(6000)}}, {"headers": {"x" * 200: "y" * 60000}},
+           {"headers": nested_tables(17000, b"F")}, {"headers": nested_tables(25000, b"A")},
+           {"content_encoding": "gzip", "timestamp": (1 << 63) - 1, "priority": 255},
+           *({"reply_to": name} for name in ("amq.direct", "amq.rabbitmq.reply-to.forged", "x" * 255, "\0\x1b"))]
+    with Rig("odd") as rig:
+        rig.bind()
+        rig.publish({"file_path": "/id.mp3"}, message_id="c\0\x1b[31m\u202e\n")
+        for n, properties in enumerate(odd):
+            rig.publish({"file_path": f"/{n}.mp3"}, message_id=f"odd-{n}", **properties)
+        rig.collect_count(len(odd) + 1)
+        answers = {name: json.loads(got[0][0])["success"] for name, got in rig.got.items()}
+        expect(all(answers[f"odd-{n}"] for n in range(len(odd))) and not all(answers.values()), answers)
+        wait_for(rig.settled, "nothing goes round")
+        (_, letter), = rig.take(rig.queue + ".dead")
+        expect(letter.headers["x-kithara-error"] == "EMESSAGE", letter)
+        text = rig.farm.coordinator.text()
+        expect(all(" " <= c <= "~" or c == "\n" or c > "\xa0" and c != "\u202e" for c in text), "no raw control characters in the log")
 
 
 @test
