@@ -104,12 +104,22 @@ kt_job_is_url(const char *file_path)
     return strncasecmp(file_path, "http://", 7) == 0 || strncasecmp(file_path, "https://", 8) == 0;
 }
 
+// The bytes up to the authority of a URL of any scheme; 0: no URL.
+static size_t
+url_start(const char *file_path)
+{
+    static const char SCHEME[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.";
+    const size_t      scheme   = strspn(file_path, SCHEME);
+    return scheme && strncmp(file_path + scheme, "://", 3) == 0 ? scheme + 3 : 0;
+}
+
 bool
 kt_job_url_user(const char *file_path, size_t *at, size_t *length)
 {
-    if (!kt_job_is_url(file_path))
+    const size_t start = url_start(file_path);
+    if (!start)
         return false;
-    const char *host = strstr(file_path, "://") + 3, *last = memrchr(host, '@', strcspn(host, "/?#\\"));
+    const char *host = file_path + start, *last = memrchr(host, '@', strcspn(host, "/?#\\"));
     *at     = (size_t)(host - file_path);
     *length = last ? (size_t)(last + 1 - host) : 0;
     return last != NULL;
@@ -120,9 +130,8 @@ kt_job_shown(const char *file_path, char *out, size_t capacity)
 {
     // Any scheme: a URL that a job may not have is shown in the reason, too. User and password: rows of before may have
     // them.
-    static const char SCHEME[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.";
-    const size_t      scheme = strspn(file_path, SCHEME), start = scheme + 3;
-    if (!scheme || strncmp(file_path + scheme, "://", 3) != 0) {
+    const size_t start = url_start(file_path);
+    if (!start) {
         snprintf(out, capacity, "%s", file_path);
         return out;
     }

@@ -50,9 +50,10 @@ typedef struct kt_buf kt_buf_t;
 void                  kt_job_write(const kt_job_t *job, kt_buf_t *out);
 
 // file_path is a path below a node's media roots, or a URL: http://HOST[:PORT]/..., https://... kt_job_parse rejects a
-// URL with a user or password, because the path is stored and shown.
+// URL of any scheme with a user or password, because the path is stored and shown.
 bool kt_job_is_url(const char *file_path);
-// The bytes of its URL's authority that name a user ("USER:PASSWORD@"): where they begin and how many; false: none.
+// The bytes of the authority of a URL of any scheme that name a user ("USER:PASSWORD@"): where they begin and how many;
+// false: none.
 bool kt_job_url_user(const char *file_path, size_t *at, size_t *length);
 // For people and logs: a URL of any scheme without user, password, query and fragment, which may be a permission to
 // read the file. Returns out.

@@ -237,18 +237,20 @@ class Refused(unittest.TestCase):
         with Backfills(**NOOP) as farm:
             farm.start(["a"])
             rows = [b"/m/first.mp3", b"http://me:s3cret@host/x.mp3", b"/m/" + b"n" * 5000, b"https://host/ok.mp3",
-                    b"/m/last.mp3"]
+                    b"ftp://me:s3cret@host/y.mp3", b"/m/last.mp3"]
             done = farm.tool("backfill", "start", "--wait", "-", data=b"\xef\xbb\xbf" + b"\r\n".join(rows) + b"\n", timeout=120)
             self.assertEqual(done.returncode, 1, done.stderr)
-            self.assertIn(b"3 done, 0 failed, 2 refused", done.stderr)
+            self.assertIn(b"3 done, 0 failed, 3 refused", done.stderr)
             end = farm.get("/v1/backfills")["backfills"][0]
-            self.assertEqual((end["state"], end["done"], end["refused"], end["waiting"]), ("done", 3, 2, 0))
+            self.assertEqual((end["state"], end["done"], end["refused"], end["waiting"]), ("done", 3, 3, 0))
             table = farm.tool("backfill", "status").stdout.decode()
             self.assertIn("REFUSED", table)
             results = farm.export(end["id"])
             self.assertIn("/m/first.mp3", [row["file_path"] for row in results], "without the mark")
             refused = farm.export(end["id"], "--failed")
-            self.assertIn("http://host/x.mp3", [row["file_path"] for row in refused])
+            self.assertLessEqual({"http://host/x.mp3", "ftp://host/y.mp3"}, {row["file_path"] for row in refused})
+            utf16 = farm.tool("backfill", "start", "-", data="/m/wide.mp3\n".encode("utf-16"), timeout=120)
+            self.assertEqual((utf16.returncode, b"UTF-8" in utf16.stderr), (1, True), utf16.stderr)
             self.assertEqual(farm.coordinator.stop(), 0)
             stored = b"".join(open(os.path.join(farm.folder, name), "rb").read() for name in os.listdir(farm.folder)
                               if os.path.isfile(os.path.join(farm.folder, name)))

@@ -72,6 +72,20 @@ class Waiting(unittest.TestCase):
             self.assertEqual(wait.process.wait(40), 0, wait.text(wait.err))
             self.assertIn("answers again", wait.text(wait.err))
 
+    def test_a_wait_says_that_nobody_answers_from_the_first_request_on(self):
+        with Farm(**NOOP, ANALYZER_MEDIA_ROOTS="/").start(["a"]) as farm:
+            os.mkdir(farm.path("music"))
+            with open(farm.path("music", "x.mp3"), "wb") as file:
+                file.write(b"ID3")
+            for argv in (("submit", "--wait", farm.path("music")), ("backfill", "start", "--wait", farm.path("music"))):
+                farm.coordinator.process.send_signal(signal.SIGSTOP)
+                wait = Running(farm, *argv)
+                wait_for(lambda: "does not answer" in wait.text(wait.err), f"the notice of {argv[0]}", 20)
+                farm.coordinator.process.send_signal(signal.SIGCONT)
+                self.assertEqual(wait.process.wait(40), 0, wait.text(wait.err))
+                self.assertIn("answers again", wait.text(wait.err))
+            self.assertEqual(farm.get("/v1/queue")["done"], 2, "one job each")
+
     def test_a_view_without_a_coordinator_fails_at_once(self):
         done = subprocess.run([KITHARA, "queue", "--watch"], env=dict(os.environ, ANALYZER_HTTP_URL="http://127.0.0.1:9"),
                               capture_output=True, text=True, timeout=20)

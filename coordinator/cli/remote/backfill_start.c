@@ -115,7 +115,7 @@ upload_list(start_t *start)
     if (!standard)
         fclose(list);
     if (err == KT_ETEXT)
-        return kt_cli_fail(KT_EMESSAGE, start->source, "not a list of paths, one per line");
+        return kt_cli_fail(KT_EMESSAGE, start->source, "not a list of paths, one per line, in UTF-8");
     if (err == KT_EEMPTY || err == KT_EIO)
         return kt_cli_fail(err, start->source, err == KT_EEMPTY ? "the list contains no path" : NULL);
     if (!err) {

@@ -39,7 +39,7 @@ typedef struct work {
     kt_sizes_t   sizes;  // of jobs
 } work_t;
 
-enum { POLL_DEADLINE_MS = 3000 };
+enum { POLL_DEADLINE_MS = 3000, PAUSE_MS = 250 };
 
 static void
 keep_job(work_t *work, int64_t job)
@@ -110,8 +110,9 @@ parse_submit(work_t *work, int argc, char **argv)
 static const char *
 absolute_path(const char *path, char out[PATH_MAX])
 {
-    char bytes[PATH_MAX];
-    if (kt_job_is_url(path))
+    char   bytes[PATH_MAX];
+    size_t at, user;
+    if (kt_job_is_url(path) || kt_job_url_user(path, &at, &user))  // the coordinator refuses the latter
         return path;
     if (!strncmp(path, "file:///", 8) && !kt_path_read(path, bytes, sizeof bytes))
         path = bytes;
@@ -121,6 +122,23 @@ absolute_path(const char *path, char out[PATH_MAX])
     if (path[0] == '/' || !getcwd(folder, sizeof folder))
         return path;
     return snprintf(out, PATH_MAX, "%.2000s/%.2000s", folder, path) < PATH_MAX ? out : path;
+}
+
+// With --wait a coordinator that is silent is waited for; a batch that is sent again makes no second job. One that is
+// not there at all is an error at once, until it has taken something.
+static kt_err_t
+flush_batch(work_t *work, kt_submit_t *submit)
+{
+    kt_progress_t progress = {0};
+    kt_patience_t patience = {0};
+    kt_err_t      err;
+    do
+        err = kt_submit_flush(submit);
+    while (work->wait && (err == KT_ETIME || (err && (work->answered || patience.said))) &&
+           kt_patience_take(&patience, &progress, err) && kt_watch_wait(PAUSE_MS));
+    if (!err)
+        (void)kt_patience_take(&patience, &progress, err);
+    return err;
 }
 
 static kt_err_t
@@ -136,6 +154,8 @@ submit_all(work_t *work)
                                .answered = add_answer,
                                .context  = work};
     kt_err_t         err    = kt_submit_new(&submit, &opts);
+    if (work->wait)
+        kt_client_set_deadline(work->client, POLL_DEADLINE_MS);
     while (!err && !(err = kt_scan_next(work->scan, &found)) && found) {
         const char *absolute = absolute_path(found, path);
         if (!work->remote && !kt_job_is_url(absolute) && access(absolute, F_OK) != 0) {
@@ -150,10 +170,10 @@ submit_all(work_t *work)
             (void)kt_cli_fail(KT_EINVAL, found, "the path is too long");
         }
         if (!err && kt_submit_full(submit))
-            err = kt_submit_flush(submit);
+            err = flush_batch(work, submit);
     }
     if (!err)
-        err = kt_submit_flush(submit);
+        err = flush_batch(work, submit);
     if (!err)
         err = work->err;
     kt_submit_destroy(&submit);
@@ -193,7 +213,6 @@ wait_for_jobs(work_t *work)
     char          file[KT_JOB_PATH] = "";
     size_t        failed            = 0;
     kt_progress_begin(&progress, work->cli, "files", 0);
-    kt_client_set_deadline(work->client, POLL_DEADLINE_MS);
     for (size_t done = 0; done < work->n_jobs;) {
         const int outcome = ask_outcome(work, work->jobs[done], &patience, &progress, file);
         if (outcome >= 0) {

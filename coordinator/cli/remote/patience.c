@@ -10,7 +10,7 @@ bool
 kt_patience_take(kt_patience_t *self, kt_progress_t *progress, kt_err_t err)
 {
     const int64_t now_ms = kt_clock_ms();
-    const bool    silent = err == KT_EUNREACHABLE || err == KT_ETIME || err == KT_EAGAIN;
+    const bool    silent = err == KT_EUNREACHABLE || err == KT_ETIME || err == KT_EAGAIN || err == KT_ECLOSED;
     if (!silent) {
         if (self->said && !err) {
             kt_progress_end(progress);

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/text.h"
+#include "coordinator/cli/remote/patience.h"
 #include "coordinator/cli/watch.h"
 #include "coordinator/ledger/backfill.h"
 
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 enum { BLOCK = 64 << 10, ENTRY = 2 * KT_JOB_PATH, RETRY_MS = 60000, PAUSE_MS = 250, MARK = 3 };
+enum { SMALL = 64 << 10, SMALL_MS = 3000, LARGE_MS = 15000 };  // deadlines of a request by its size
 
 typedef struct sender {
     kt_client_t      *client;
@@ -28,12 +30,14 @@ typedef struct sender {
 kt_err_t
 kt_spool_post(kt_client_t *client, const char *path, const char *body, size_t length, json_t **answer)
 {
-    int64_t  until = kt_clock_ms() + RETRY_MS;
-    kt_err_t err;
-    do {
+    kt_progress_t progress = {0};
+    kt_patience_t patience = {0};
+    int64_t       until    = kt_clock_ms() + RETRY_MS;
+    kt_err_t      err;
+    kt_client_set_deadline(client, length <= SMALL ? SMALL_MS : LARGE_MS);
+    do
         err = kt_client_post(client, path, body, length, answer);
-    } while ((err == KT_EUNREACHABLE || err == KT_ETIME || err == KT_ECLOSED) && kt_clock_ms() < until &&
-             kt_watch_wait(PAUSE_MS));
+    while (kt_patience_take(&patience, &progress, err) && err && kt_clock_ms() < until && kt_watch_wait(PAUSE_MS));
     return err;
 }
 
@@ -79,10 +83,12 @@ end_entry(sender_t *self)
     self->entry_bytes = 0;
     if (strlen(self->entry) != kept)
         return KT_ETEXT;  // a NUL after the first block: what follows it would be lost
-    kept -= drop_user(self->entry);
     if (!kept)
         return KT_OK;
-    const bool  whole  = self->entry[0] == '/' || kt_job_is_url(self->entry) || !strncmp(self->entry, "file:///", 8);
+    size_t     at, user;
+    const bool is_url = kt_job_is_url(self->entry) || kt_job_url_user(self->entry, &at, &user);
+    const bool whole  = self->entry[0] == '/' || is_url || !strncmp(self->entry, "file:///", 8);
+    kept -= drop_user(self->entry);
     const char *folder = whole ? "" : self->folder;
     size_t      before = strlen(folder), need = before + (before != 0) + kept + 1;
     kt_err_t    err = self->chunk_bytes + need > KT_BACKFILL_CHUNK ? flush_chunk(self) : KT_OK;
@@ -134,10 +140,11 @@ looks_like_paths(const char *block, size_t n, char separator)
 static kt_err_t
 send_list(sender_t *self, FILE *list, char *block)
 {
-    size_t   n      = fread(block, 1, BLOCK, list);
-    kt_err_t err    = KT_OK;
-    self->separator = memchr(block, '\0', n) ? '\0' : '\n';
-    if (!looks_like_paths(block, n, self->separator))
+    size_t   n       = fread(block, 1, BLOCK, list);
+    kt_err_t err     = KT_OK;
+    self->separator  = memchr(block, '\0', n) ? '\0' : '\n';
+    const bool utf16 = n >= 2 && (!memcmp(block, "\xff\xfe", 2) || !memcmp(block, "\xfe\xff", 2));
+    if (utf16 || !looks_like_paths(block, n, self->separator))
         return KT_ETEXT;
     size_t mark = n >= MARK && !memcmp(block, "\xef\xbb\xbf", MARK) ? MARK : 0;  // a byte order mark is dropped
     for (; n && !err; n = err ? 0 : fread(block, 1, BLOCK, list), mark = 0)

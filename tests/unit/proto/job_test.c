@@ -112,6 +112,8 @@ static const struct {
     {"{\"file_path\":null}", "file_path"},
     {"{\"file_path\":7}", "file_path"},
     {"{\"file_path\":\"http://u:p@host/a.mp3\"}", "password"},
+    {"{\"file_path\":\"ftp://u:p@host/a.mp3\"}", "password"},
+    {"{\"file_path\":\"s3://key:secret@bucket/a.mp3\"}", "password"},
     {"{\"file_path\":\"HTTPS://u@host\"}", "password"},
     {"{\"file_path\":[\"a\"]}", "file_path"},
     {"{\"file_path\":\"a\\u0000b\"}", "line"},
