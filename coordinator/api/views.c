@@ -194,16 +194,19 @@ kt_api_status(kt_api_t *self)
 static const char *
 note_of(const kt_node_row_t *row, char out[NOTE_BYTES])
 {
-    char at[KT_RFC3339_BYTES];
+    char at[KT_RFC3339_BYTES], absent[KT_RFC3339_BYTES + 16] = "";
     if (row->absent && row->seen_ms)
-        snprintf(out, NOTE_BYTES, "absent since %s", kt_clock_rfc3339(row->seen_ms, at));
+        snprintf(absent, sizeof absent, "absent since %s", kt_clock_rfc3339(row->seen_ms, at));
     else if (row->absent)
-        snprintf(out, NOTE_BYTES, "never seen");
+        snprintf(absent, sizeof absent, "never seen");
+    if (row->absent && !row->drained)
+        snprintf(out, NOTE_BYTES, "%s", absent);
     else if (*row->rival_host)
         snprintf(out, NOTE_BYTES, "its key is used on host %s too, which is refused", row->rival_host);
     else if (row->drained)
-        snprintf(out, NOTE_BYTES, "drained%s%s since %s%s%s", *row->drained_by ? " by " : "", row->drained_by,
-                 kt_clock_rfc3339(row->drained_ms, at), *row->drained_why ? ": " : "", row->drained_why);
+        snprintf(out, NOTE_BYTES, "%s%sdrained%s%s since %s%s%s", absent, *absent ? ", " : "",
+                 *row->drained_by ? " by " : "", row->drained_by, kt_clock_rfc3339(row->drained_ms, at),
+                 *row->drained_why ? ": " : "", row->drained_why);
     else
         return NULL;
     return out;
