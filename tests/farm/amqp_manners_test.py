@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import sqlite3
 import struct
 import sys
 import time
@@ -288,6 +289,32 @@ def a_bound_queue_that_is_full_is_called_full(folder):
         expect("how=refused" in rig.farm.coordinator.text(), "logged")
         rig.collect_count(50)
         wait_for(lambda: rig.amqp()["trouble"] is None, "the way is open")
+
+
+@test
+def a_damaged_result_is_left_out_counted_and_named(folder):
+    """Results that wait for a binding, one of which is changed by hand meanwhile."""
+    del folder
+    with Rig("damaged") as rig:
+        rig.jobs(0, 3)
+        rig.farm.wait_finished(3)
+        expect(rig.farm.coordinator.stop() == 0, "the coordinator ends well")
+        with sqlite3.connect(rig.farm.path("ledger.sqlite")) as ledger:
+            ledger.execute("UPDATE results SET document = '{broken' WHERE job = 2")
+        ledger.close()
+        rig.farm.start_coordinator()
+        rig.wait_up()
+        rig.bind()
+        rig.collect_count(2)
+        expect(set(rig.got) == {"m0", "m2"}, sorted(rig.got))
+        wait_for(lambda: rig.amqp()["damaged"] == 1, "it is counted")
+        named = [line for line in rig.farm.coordinator.text().splitlines() if "LEDGER-DAMAGED" in line]
+        expect(len(named) == 1 and "job=2 " in named[0] and '"m1"' in named[0], named)
+        metrics = urllib.request.urlopen(rig.farm.http + "/metrics", timeout=60).read().decode()
+        expect('kithara_amqp_published_total{outcome="damaged"} 1\n' in metrics, "a metric")
+        rig.farm.post("/v1/jobs/2/retry?force=1")
+        rig.collect_count(3)
+        expect(json.loads(rig.got["m1"][0][0])["success"], "done again it is published")
 
 
 @test
