@@ -19,6 +19,7 @@ typedef struct posted {
     kt_gpu_ticket_t ticket;
     _Atomic int     n_done;
     kt_err_t        err;
+    kt_gpu_t       *gpu;  // of release_cancelled
 } posted_t;
 
 static kt_gpu_t *
@@ -276,6 +277,73 @@ Test(ticket, closing_ends_what_is_in_work_and_in_the_queue)
         sound_free(&all[i]->sound);
         free(all[i]);
     }
+}
+
+Test(ticket, a_cancelled_request_in_the_queue_is_never_sent)
+{
+    kt_gpu_t *gpu = open_gpu(KT_GPU_DEFAULTS);
+    posted_t *all[MANY];
+    gpu_double_hold(true);
+    for (uint32_t i = 0; i < MANY; i++) {
+        all[i] = post(gpu, FRAMES, i);
+        if (i < KT_GPU_EAGER)
+            gpu_double_await(i + 1);
+    }
+    kt_gpu_ticket_cancel(gpu, &all[MANY - 1]->ticket);
+    cr_assert_eq(all[MANY - 1]->n_done, 1, "while the device is still held");
+    gpu_double_hold(false);
+    for (size_t i = 0; i < MANY; i++)
+        check(gpu, all[i], i + 1 < MANY ? KT_OK : KT_ECANCELLED);
+    cr_assert_eq(gpu->frames, (MANY - 1) * FRAMES);
+    cr_assert_eq(gpu->on_cpu, 0, "the processor computes nothing instead");
+    cr_assert(kt_gpu_close(&gpu));
+}
+
+static void *
+release_cancelled(void *argument)
+{
+    posted_t *self = argument;
+    kt_gpu_t *gpu  = self->gpu;
+    pthread_mutex_lock(&gpu->lock);
+    while (!self->ticket.err)
+        (void)kt_gpu_wait(gpu, kt_clock_us() + 1000);
+    const bool over = self->ticket.over;
+    pthread_mutex_unlock(&gpu->lock);
+    gpu_double_hold(false);
+    return over ? self : NULL;
+}
+
+// Its memory is the device's until the piece in flight has ended; the pieces behind it are not sent.
+Test(ticket, a_cancelled_request_in_flight_is_waited_for)
+{
+    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+    pthread_t     releaser;
+    void         *early = NULL;
+    opts.max_bytes      = 2 << 20;
+    kt_gpu_t *gpu       = open_gpu(opts);
+    gpu_double_hold(true);
+    posted_t *self = post(gpu, 400, 1);
+    self->gpu      = gpu;
+    gpu_double_await(KT_GPU_SLOTS);
+    cr_assert_lt(self->ticket.most * KT_GPU_SLOTS, 400);
+    cr_assert_eq(pthread_create(&releaser, NULL, release_cancelled, self), 0);
+    kt_gpu_ticket_cancel(gpu, &self->ticket);
+    cr_assert_eq(self->ticket.flying, 0);
+    cr_assert_eq(gpu->frames, KT_GPU_SLOTS * self->ticket.most);
+    cr_assert_eq(pthread_join(releaser, &early), 0);
+    cr_assert_null(early, "not over while a piece was in flight");
+    check(gpu, self, KT_ECANCELLED);
+    cr_assert(kt_gpu_close(&gpu));
+}
+
+Test(ticket, cancelling_what_is_over_changes_nothing)
+{
+    kt_gpu_t *gpu  = open_gpu(KT_GPU_DEFAULTS);
+    posted_t *self = post(gpu, FRAMES, 1);
+    cr_assert_eq(kt_gpu_ticket_await(gpu, &self->ticket), KT_OK);
+    kt_gpu_ticket_cancel(gpu, &self->ticket);
+    check(gpu, self, KT_OK);
+    cr_assert(kt_gpu_close(&gpu));
 }
 
 Test(ticket, a_request_without_items_is_over_at_once)
