@@ -135,10 +135,10 @@ kt_real_spectrum(const kt_complex<T> x[8], kt_complex<T> *cells, unsigned t, kt_
         const T             er = a.re + b.re, ei = a.im - b.im, dr = a.re - b.re, di = a.im + b.im;
         const T             tr = fma(di, root.re, dr * root.im), ti = fma(di, root.im, -dr * root.re);
         visit(k, er + tr, ei + ti);
-        visit(POINTS - k, er - tr, ei - ti);
+        visit(POINTS - k, er - tr, ti - ei);
     }
     if (t == 0)
-        visit((unsigned)POINTS / 2, 2 * x[4].re, 2 * x[4].im);
+        visit((unsigned)POINTS / 2, 2 * x[4].re, -2 * x[4].im);
 }
 
 // NumPy's |re + i im| in float, rounding by rounding, as the reference: on a flat spectrum the last bits decide where

@@ -27,15 +27,15 @@ layout_place_cells(const kt_cuda_tables_t *t, kt_cuda_layout_t *out, uint32_t *e
     out->run = layout_place(end, sizeof(kt_cuda_run_t));
 }
 
-// The first pass with values of real_bytes, and lists for peaks if it finds any.
+// The first pass with values of real_bytes; room for contrast and for lists of peaks, unless mel is its only row.
 static void
-lay_out_first(const kt_cuda_tables_t *t, kt_cuda_layout_t *out, size_t real_bytes, size_t list_room)
+lay_out_first(const kt_cuda_tables_t *t, kt_cuda_layout_t *out, size_t real_bytes, bool mel_alone)
 {
     uint32_t end = 0;
     layout_place_cells(t, out, &end, 2 * real_bytes);
     out->slot    = layout_place(&end, 32 * sizeof(kt_slot_t));
-    out->extreme = layout_place(&end, 2 * 32 * KT_BANDS * sizeof(float));
-    out->list    = layout_place(&end, 2 * list_room * sizeof(uint16_t));
+    out->extreme = layout_place(&end, mel_alone ? 0 : 2 * 32 * KT_BANDS * sizeof(float));
+    out->list    = layout_place(&end, mel_alone ? 0 : 2 * (size_t)t->list_room * sizeof(uint16_t));
     out->partial = layout_place(&end, 32 * (KT_SUMS + 1) * sizeof(double));
     if (kt_cuda_is_fused(t->n_fft)) {
         out->band = layout_place(&end, 2 * (size_t)t->n_mels * sizeof(uint32_t));
@@ -64,8 +64,8 @@ lay_out_second(const kt_cuda_tables_t *t, kt_cuda_layout_t *out, uint32_t group)
 static void
 tables_lay_out(kt_cuda_tables_t *t)
 {
-    lay_out_first(t, &t->first, sizeof(double), t->list_room);
-    lay_out_first(t, &t->mel, sizeof(float), 0);
+    lay_out_first(t, &t->first, sizeof(double), false);
+    lay_out_first(t, &t->mel, sizeof(float), true);
     // As many frames at once as cost a multiprocessor no block below two.
     lay_out_second(t, &t->second, 1);
     const uint32_t blocks = t->shared_limit / t->second.bytes < 2 ? t->shared_limit / t->second.bytes : 2;

@@ -89,7 +89,7 @@ struct kt_row_workspace {
     __device__ __forceinline__ void without_numbers(unsigned place, uint64_t row, const kt_thread &me) const
     {
         const float nan = __uint_as_float(0x7fc00000U);
-        for (unsigned i = me.t; i < 2 * KT_BANDS; i += me.threads)
+        for (unsigned i = me.t; wants_contrast() && i < 2 * KT_BANDS; i += me.threads)
             extremes(i / KT_BANDS, place)[i % KT_BANDS] = nan;
         for (unsigned i = me.t; out.row[KT_ROW_MEL] && i < plan.n_mels; i += me.threads)
             out.row[KT_ROW_MEL][row * plan.n_mels + i] = nan;

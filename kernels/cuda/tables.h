@@ -16,8 +16,8 @@ typedef struct kt_cuda_layout {
     uint32_t weight;     // mel weights; 0: too many, read from global memory
     uint32_t band;       // [n_mels][2]; 0: likewise
     uint32_t slot;       // [32] kt_slot_t
-    uint32_t extreme;    // [2][32][KT_BANDS]
-    uint32_t list;       // [2][list_room] uint16_t: bins of peaks
+    uint32_t extreme;    // [2][32][KT_BANDS]; nothing where mel is the only row
+    uint32_t list;       // [2][list_room] uint16_t: bins of peaks; likewise
     uint32_t partial;    // [warps][KT_SUMS + 1] double
     uint32_t bump;       // second pass: [3][bins]
     uint32_t class_sum;  // second pass: [group][n_chroma]

@@ -79,8 +79,8 @@ def launch(kernel, arch="sm_90"):
         bins, cells = p + 1, p + p // (64 // real)
         first, end = (round(150 * 2 * p / 22050 + 0.5), round(4000 * 2 * p / 22050 + 0.5))
         weights = 2 * bins
-        lists = 0 if "kt_mel" in kernel else 2 * 2 * ((end - first) // 2 + 1)
-        parts = [2 * real * cells, 8 * p, 40, 32 * 64, 2 * 32 * 7 * 4, lists, 32 * 8 * 8, 8 * mels, 4 * weights]
+        others = [] if "kt_mel" in kernel else [2 * 32 * 7 * 4, 2 * 2 * ((end - first) // 2 + 1)]
+        parts = [2 * real * cells, 8 * p, 40, 32 * 64, *others, 32 * 8 * 8, 8 * mels, 4 * weights]
         return p // 8, sum(map(padded, parts))
     if "kt_second" in kernel:
         p, limit = int(points[1]), DEVICES[arch][3] - 1024
