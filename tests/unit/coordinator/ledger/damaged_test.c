@@ -45,7 +45,7 @@ static const struct {
 static void
 store_all(void)
 {
-    static char documents[JOBS][sizeof DOCUMENT + 16];  // of two numbers
+    static char documents[JOBS][sizeof DOCUMENT + 32];  // of two numbers
     kt_run_id_t ids[JOBS];
     sql_ledger->publishes = true;
     for (uint64_t job = 1; job <= JOBS; job++)
