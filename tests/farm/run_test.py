@@ -264,6 +264,12 @@ def a_second_run_takes_what_is_new_or_changed_and_marks_what_is_gone(folder):
     expect(len(latest) == 6, f"{len(latest)} results of 6 files")
     other = run(ANALYZER_N_MFCC="20")
     expect("6 files, 5 analysed, 1 failed in" in closing(other), f"another setting: {closing(other)}")
+    before = run()
+    expect("6 files, 5 analysed, 1 failed in" in closing(before), f"the setting of before: {closing(before)}")
+    latest = kithara(folder, "results", "--run", source, "-o", "jsonl").stdout.splitlines()
+    sizes = {len(json.loads(line)["features"]["spectral"]["mfcc"]) for line in latest}
+    expect(len(latest) == 5 and sizes == {13}, f"readers show the setting of the last run: {sizes}")
+    expect("6 unchanged" in closing(run()), "and that is current")
     fresh = run("--fresh")
     expect("6 files, 5 analysed, 1 failed in" in closing(fresh), closing(fresh))
     expect("6 unchanged" in closing(run()), "a fresh run counts from then on")
@@ -285,6 +291,13 @@ def changed_files_are_told_by_their_bytes(folder):
     os.utime(files[0], ns=(facts.st_atime_ns, facts.st_mtime_ns))
     result = kithara(folder, "run", "--digest", source)
     expect("2 unchanged" in closing(result), closing(result))
+    data[-1] ^= 1
+    files[0].write_bytes(data)
+    result = kithara(folder, "run", "--digest", source)
+    expect("1 analysed" in closing(result) and "2 unchanged" in closing(result), f"the bytes of before: {closing(result)}")
+    for arguments, analysed in ((), 3), ((), 0), (("--digest",), 3), ((), 0), (("--digest",), 0):
+        result = kithara(folder, "run", *arguments, source)
+        expect(f"{analysed} analysed" in closing(result), f"told by {arguments}: {closing(result)}")
 
 
 @test

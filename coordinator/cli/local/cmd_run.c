@@ -123,13 +123,14 @@ make_identity(run_t *run)
     return err;
 }
 
-// A job that failed for what may have changed since then, or was cancelled, is done again.
+// A job is done again that failed for what may have changed since then, was cancelled, or whose result is not the
+// path's latest any more.
 static void
 queue_again(run_t *run, const kt_job_t *job, const kt_known_job_t *known)
 {
     char    path[64];
     json_t *answer = NULL;
-    snprintf(path, sizeof path, "/v1/jobs/%llu/retry", (unsigned long long)known->job);
+    snprintf(path, sizeof path, "/v1/jobs/%llu/retry?force=1", (unsigned long long)known->job);
     kt_err_t err = kt_client_post(run->client, path, "", 0, &answer);
     kt_json_free(&answer);
     if (err) {  // it stays as it was
@@ -143,17 +144,31 @@ queue_again(run_t *run, const kt_job_t *job, const kt_known_job_t *known)
         run->first_job = known->job;
 }
 
+// The job whose result is that of the file as it is and that readers show: this one, or one of the same bytes. NULL:
+// there is none, the file was analysed otherwise since then.
+static const kt_known_job_t *
+find_current(const run_t *run, const char *path, const kt_job_t *job, const kt_known_job_t *known)
+{
+    char id[KT_JOB_ID_BYTES];
+    if (kt_known_is_latest(run->known, known, job->file_path))
+        return known;
+    const bool has_id = !run->digest && !kt_submit_id(run->submit, KT_SUBMIT_BY_CONTENT, path, id);
+    known             = has_id ? kt_known_find(run->known, id) : NULL;
+    return known && kt_known_is_final(known) && kt_known_is_latest(run->known, known, job->file_path) ? known : NULL;
+}
+
 static bool
-is_wanted(void *context, const kt_job_t *job)
+is_wanted(void *context, const char *path, const kt_job_t *job)
 {
     run_t                *run   = context;
     const kt_known_job_t *known = kt_known_find(run->known, job->message_id);
     kt_known_see(run->known, job->file_path);
     if (!known || known->state == KT_JOB_QUEUED || known->state == KT_JOB_CLAIMED)
         return true;  // one that was interrupted is known to the coordinator too
-    if (kt_known_is_final(known)) {
+    const kt_known_job_t *current = kt_known_is_final(known) ? find_current(run, path, job, known) : NULL;
+    if (current) {
         run->unchanged++;
-        run->unchanged_failed += known->state == KT_JOB_FAILED;
+        run->unchanged_failed += current->state == KT_JOB_FAILED;
     } else {
         queue_again(run, job, known);
     }

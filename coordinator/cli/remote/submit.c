@@ -91,13 +91,12 @@ kt_submit_flush(kt_submit_t *self)
 
 // What the id of a job is derived from beside session and path.
 static void
-add_facts(const kt_submit_opts_t *opts, const char *path, const struct stat *facts, kt_buf_t *out)
+add_facts(const kt_submit_opts_t *opts, kt_submit_by_t by, const char *path, const struct stat *facts, kt_buf_t *out)
 {
-    const kt_submit_by_t by = opts->by;
-    kt_digest_t          digest;
-    char                 hex[KT_DIGEST_HEX];
-    int                  fd  = by == KT_SUBMIT_BY_CONTENT ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-    kt_err_t             err = fd < 0 ? KT_EIO : kt_digest_of_fd(fd, &digest);
+    kt_digest_t digest;
+    char        hex[KT_DIGEST_HEX];
+    int         fd  = by == KT_SUBMIT_BY_CONTENT ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    kt_err_t    err = fd < 0 ? KT_EIO : kt_digest_of_fd(fd, &digest);
     if (fd >= 0)
         close(fd);
     if (!err) {
@@ -111,15 +110,42 @@ add_facts(const kt_submit_opts_t *opts, const char *path, const struct stat *fac
     }
 }
 
+// facts: NULL for what is no file.
+static kt_err_t
+make_id(const kt_submit_opts_t *opts, kt_submit_by_t by, const char *path, const struct stat *facts,
+        char id[KT_JOB_ID_BYTES])
+{
+    kt_digest_t digest;
+    kt_buf_t    text;
+    kt_buf_init(&text, KT_JOB_PATH + 512);
+    kt_buf_fmt(&text, "%.100s\n", opts->session);
+    kt_buf_str(&text, path);
+    if (facts)
+        add_facts(opts, by, path, facts, &text);
+    const kt_err_t err = text.err;
+    if (!err) {
+        kt_digest_of(text.bytes, text.length, &digest);
+        kt_digest_uuid(&digest, id);
+    }
+    kt_buf_fini(&text);
+    return err;
+}
+
+kt_err_t
+kt_submit_id(const kt_submit_t *self, kt_submit_by_t by, const char *path, char id[KT_JOB_ID_BYTES])
+{
+    struct stat facts;
+    const bool  is_file = !stat(path, &facts) && S_ISREG(facts.st_mode);
+    return make_id(&self->opts, by, path, is_file ? &facts : NULL, id);
+}
+
 kt_err_t
 kt_submit_file(kt_submit_t *self, const char *path)
 {
-    kt_digest_t digest;
     struct stat facts = {0};
-    kt_buf_t    text;
-    kt_job_t    job  = {.priority = self->priority, .options = self->opts.options};
-    bool        fits = kt_job_is_url(path) ? kt_text_copy(job.file_path, sizeof job.file_path, path)
-                                           : kt_path_show(path, job.file_path, sizeof job.file_path);
+    kt_job_t    job   = {.priority = self->priority, .options = self->opts.options};
+    bool        fits  = kt_job_is_url(path) ? kt_text_copy(job.file_path, sizeof job.file_path, path)
+                                            : kt_path_show(path, job.file_path, sizeof job.file_path);
     if (!fits)
         return KT_EINVAL;
     if (kt_submit_full(self))
@@ -127,18 +153,8 @@ kt_submit_file(kt_submit_t *self, const char *path)
     const bool is_file = !stat(path, &facts) && S_ISREG(facts.st_mode);
     if (is_file)
         job.declared_bytes = (uint64_t)facts.st_size;
-    kt_buf_init(&text, KT_JOB_PATH + 512);
-    kt_buf_fmt(&text, "%.100s\n", self->opts.session);
-    kt_buf_str(&text, path);
-    if (is_file)
-        add_facts(&self->opts, path, &facts, &text);
-    kt_err_t err = text.err;
-    if (!err) {
-        kt_digest_of(text.bytes, text.length, &digest);
-        kt_digest_uuid(&digest, job.message_id);
-    }
-    kt_buf_fini(&text);
-    if (err || (self->opts.wanted && !self->opts.wanted(self->opts.context, &job)))
+    kt_err_t err = make_id(&self->opts, self->opts.by, path, is_file ? &facts : NULL, job.message_id);
+    if (err || (self->opts.wanted && !self->opts.wanted(self->opts.context, path, &job)))
         return err;
 
     char *copy = strdup(path);

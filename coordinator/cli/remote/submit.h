@@ -22,7 +22,8 @@ typedef struct kt_submit_opts {
     const char        *session;   // message ids are derived from it and the path, so that the same file is the same job
     kt_submit_by_t     by;        // and from this
     const kt_tagged_t *tagged;    // files that changed by their tags alone are as before; NULL: none
-    bool (*wanted)(void *context, const kt_job_t *job);  // false: the file is left out; NULL: all are wanted
+    // Whether the file of this absolute path is submitted; NULL: all are.
+    bool (*wanted)(void *context, const char *path, const kt_job_t *job);
     kt_submitted_fn *answered;
     void            *context;
 } kt_submit_opts_t;
@@ -32,5 +33,8 @@ void                 kt_submit_destroy(kt_submit_t **self_p);
 // Adds an absolute path or a URL to the batch. KT_EFULL: flush first; KT_EINVAL: its text is too long.
 KT_MUST_USE kt_err_t kt_submit_file(kt_submit_t *self, const char *path);
 bool                 kt_submit_full(const kt_submit_t *self);
+// The message_id that the file would have by this. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_submit_id(const kt_submit_t *self, kt_submit_by_t by, const char *path,
+                                  char id[KT_JOB_ID_BYTES]);
 // Sends the batch; on failure the next call sends the same batch again.
 KT_MUST_USE kt_err_t kt_submit_flush(kt_submit_t *self);

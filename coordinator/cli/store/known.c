@@ -17,6 +17,9 @@ typedef struct path {
     uint8_t key[KEY];
     bool    seen, current;  // current: it has a latest result, so that it is not marked yet
     size_t  text;           // in `texts`
+    // The result that readers show, if the path is not marked: that which was stored last, of the latest job.
+    int64_t  stored_ms;  // 0: there is none
+    uint64_t job;
 } path_t;
 
 struct kt_known {
@@ -43,13 +46,19 @@ static void
 add_row(kt_known_t *self, const kt_job_row_t *row)
 {
     kt_known_job_t job  = {.job = row->id.job, .run = row->id.run, .state = row->state, .err = row->err};
-    path_t         path = {.text = self->texts.length};
+    path_t         path = {.text = self->texts.length, .stored_ms = row->stored_wall_ms, .job = row->id.job};
     key_of(row->message_id, job.key);
     key_of(row->file_path, path.key);
     self->n_open += row->state == KT_JOB_QUEUED || row->state == KT_JOB_CLAIMED;
     kt_buf_add(&self->texts, row->file_path, strlen(row->file_path) + 1);
     kt_buf_add(&self->jobs, &job, sizeof job);
     kt_buf_add(&self->paths, &path, sizeof path);
+}
+
+static bool
+is_later(const path_t *a, const path_t *b)
+{
+    return a->stored_ms != b->stored_ms ? a->stored_ms > b->stored_ms : a->job > b->job;
 }
 
 // Each path once.
@@ -62,9 +71,13 @@ sort_rows(kt_known_t *self)
         return;
     qsort(self->jobs.bytes, self->jobs.length / sizeof(kt_known_job_t), sizeof(kt_known_job_t), by_key);
     qsort(paths, n, sizeof *paths, by_key);
-    for (size_t i = 0; i < n; i++)
-        if (!kept || memcmp(paths[kept - 1].key, paths[i].key, KEY) != 0)
+    for (size_t i = 0; i < n; i++) {
+        const bool new_path = !kept || memcmp(paths[kept - 1].key, paths[i].key, KEY) != 0;
+        if (new_path)
             paths[kept++] = paths[i];
+        else if (is_later(&paths[i], &paths[kept - 1]))
+            paths[kept - 1] = paths[i];
+    }
     self->paths.length = kept * sizeof *paths;
 }
 
@@ -143,6 +156,23 @@ kt_known_is_final(const kt_known_job_t *job)
            (job->state == KT_JOB_FAILED && kt_err_verdict(job->err) == KT_VERDICT_REJECT && !elsewhere);
 }
 
+static path_t *
+find_path(const kt_known_t *self, const char *file_path)
+{
+    uint8_t key[KEY];
+    key_of(file_path, key);
+    return self->paths.length
+               ? bsearch(key, self->paths.bytes, self->paths.length / sizeof(path_t), sizeof(path_t), by_key)
+               : NULL;
+}
+
+bool
+kt_known_is_latest(const kt_known_t *self, const kt_known_job_t *job, const char *file_path)
+{
+    const path_t *path = find_path(self, file_path);
+    return path && path->job == job->job;
+}
+
 size_t
 kt_known_open(const kt_known_t *self)
 {
@@ -156,16 +186,6 @@ is_gone(const char *file_path)
     struct stat facts;
     return *file_path == '/' && !kt_path_read(file_path, raw, sizeof raw) && lstat(raw, &facts) &&
            (errno == ENOENT || errno == ENOTDIR);
-}
-
-static path_t *
-find_path(const kt_known_t *self, const char *file_path)
-{
-    uint8_t key[KEY];
-    key_of(file_path, key);
-    return self->paths.length
-               ? bsearch(key, self->paths.bytes, self->paths.length / sizeof(path_t), sizeof(path_t), by_key)
-               : NULL;
 }
 
 void

@@ -20,7 +20,10 @@ KT_MUST_USE kt_err_t  kt_known_load(kt_known_t **self_p, const kt_cli_t *cli, co
 void                  kt_known_destroy(kt_known_t **self_p);
 const kt_known_job_t *kt_known_find(const kt_known_t *self, const char *message_id);  // NULL: unknown
 // It is done, or failed for what the file is: another run of the same file would end alike.
-bool   kt_known_is_final(const kt_known_job_t *job);
+bool kt_known_is_final(const kt_known_job_t *job);
+// Its result is that which readers show for the path. Else the file was analysed otherwise since then: with other
+// settings or models, or as other bytes.
+bool   kt_known_is_latest(const kt_known_t *self, const kt_known_job_t *job, const char *file_path);
 size_t kt_known_open(const kt_known_t *self);  // jobs that had not ended
 
 // The file of this path, as messages have it, is there.
