@@ -113,10 +113,21 @@ url_start(const char *file_path)
     return scheme && strncmp(file_path + scheme, "://", 3) == 0 ? scheme + 3 : 0;
 }
 
+// The same, and of "//USER:PASSWORD@HOST/...", a URL without its scheme. Without a password it is a path.
+static size_t
+authority_start(const char *file_path)
+{
+    const size_t start = url_start(file_path);
+    if (start || strncmp(file_path, "//", 2) != 0)
+        return start;
+    const char *host = file_path + 2, *last = memrchr(host, '@', strcspn(host, "/?#\\"));
+    return last && memchr(host, ':', (size_t)(last - host)) ? 2 : 0;
+}
+
 bool
 kt_job_url_user(const char *file_path, size_t *at, size_t *length)
 {
-    const size_t start = url_start(file_path);
+    const size_t start = authority_start(file_path);
     if (!start)
         return false;
     const char *host = file_path + start, *last = memrchr(host, '@', strcspn(host, "/?#\\"));
@@ -130,7 +141,7 @@ kt_job_shown(const char *file_path, char *out, size_t capacity)
 {
     // Any scheme: a URL that a job may not have is shown in the reason, too. User and password: rows of before may have
     // them.
-    const size_t start = url_start(file_path);
+    const size_t start = authority_start(file_path);
     if (!start) {
         snprintf(out, capacity, "%s", file_path);
         return out;

@@ -50,7 +50,8 @@ typedef struct kt_buf kt_buf_t;
 void                  kt_job_write(const kt_job_t *job, kt_buf_t *out);
 
 // file_path is a path below a node's media roots, or a URL: http://HOST[:PORT]/..., https://... kt_job_parse rejects a
-// URL of any scheme with a user or password, because the path is stored and shown.
+// URL of any scheme with a user or password, because the path is stored and shown; also one without its scheme
+// (//USER:PASSWORD@HOST/...).
 bool kt_job_is_url(const char *file_path);
 // The bytes of the authority of a URL of any scheme that name a user ("USER:PASSWORD@"): where they begin and how many;
 // false: none.

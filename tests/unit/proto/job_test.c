@@ -262,6 +262,14 @@ Test(job, a_url_is_distinguished_from_a_path_and_shown_without_its_query)
     cr_assert(kt_job_is_url("http://host/a") && kt_job_is_url("HTTPS://host"));
     cr_assert_not(kt_job_is_url("/music/http://host/a"));
     cr_assert_not(kt_job_is_url("ftp://host/a"));
+    size_t at, length;
+    cr_assert(kt_job_url_user("//user:pw@host/a", &at, &length) && at == 2 && length == 8);
+    cr_assert_str_eq(kt_job_shown("//user:pw@host/a", shown, sizeof shown), "//host/a");
+    static const char *const PATHS[] = {"//home@night/a", "//music/a:b@c.mp3", "/user:pw@host/a", "///user:pw@host/a"};
+    for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS; i++) {
+        cr_assert_not(kt_job_url_user(PATHS[i], &at, &length), "%s", PATHS[i]);
+        cr_assert_str_eq(kt_job_shown(PATHS[i], shown, sizeof shown), PATHS[i]);
+    }
     cr_assert_not(kt_job_is_url(""));
     static const struct {
         const char *path, *shown;
