@@ -150,8 +150,8 @@ is_json_number(const char *text, size_t length)
     return *end == '\0' && !strpbrk(number, "xXpP") && end[-1] != '.';
 }
 
-// Whether the call gives the key a number: its format has "key=%d" or another conversion of a number. A text that looks
-// like a number (the name of a node) stays a text.
+// Whether the call gives the key a number: its format has "key=%d" or another conversion of a number, or the key has
+// the unit of a time in microseconds. A text that looks like a number (the name of a node) stays a text.
 static bool
 is_number_key(const char *format, const char *key, size_t length)
 {
@@ -160,9 +160,9 @@ is_number_key(const char *format, const char *key, size_t length)
             (at - length > format && at[-(ptrdiff_t)length - 1] != ' ') || at[1] != '%')
             continue;
         const char *conversion = at + 2 + strspn(at + 2, "-+0123456789.*hljzt");
-        return *conversion && strchr("diufeg", *conversion) && (conversion[1] == ' ' || conversion[1] == '\0');
+        return *conversion && strchr("diufeg", *conversion) && strchr(" %", conversion[1]);
     }
-    return false;
+    return length > 3 && memcmp(key + length - 3, "_us", 3) == 0;
 }
 
 // Adds the key=value at *at (a word without '=' has an empty value) and moves *at behind it.

@@ -7,7 +7,7 @@
 //   lost","node":"gpu7","jobs":3, "silent_ms":5012}
 //
 // The level has the name of the setting; msg is the sentence of the id (log/ids.def). In JSON a value is a number where
-// the format has a conversion of a number.
+// the format has a conversion of a number, and where the key ends in _us (times of stages, which have no format).
 //
 // A value that may contain blanks has double quotes in the format, text="%s", and the caller escapes it by
 // kt_log_quote. A bare value, node=%s, is quoted and escaped where it has blanks, quotes or backslashes. Lines are

@@ -225,7 +225,7 @@ file_find_cached(file_run_t *run)
     if (!run->cached)
         return false;
     add_stage(run->report, "cache", kt_clock_us() - start);
-    kt_log_debug("CACHE-HIT", "path=\"%s\"", shown_path(run, quoted));
+    kt_log_debug("CACHE-HIT", "message_id=%s path=\"%s\"", run->job->message_id, shown_path(run, quoted));
     return true;
 }
 
@@ -536,7 +536,8 @@ note_source(file_run_t *run)
     const uint64_t          damaged = counts.audio.damaged + counts.video.damaged;
     char                    quoted[KT_JOB_PATH];
     if (!run->report->err && damaged > 0)
-        kt_log_info("FILE-DAMAGED", "path=\"%s\" parts=%llu", shown_path(run, quoted), (unsigned long long)damaged);
+        kt_log_info("FILE-DAMAGED", "message_id=%s path=\"%s\" parts=%llu", run->job->message_id,
+                    shown_path(run, quoted), (unsigned long long)damaged);
 }
 
 // The document of the features, which the cache gets, or of the error.
@@ -588,9 +589,10 @@ log_stages(const file_run_t *run)
     getrusage(RUSAGE_SELF, &usage);
     if (run->source.decode)
         kt_decode_usage(run->source.decode, &decoder_peak, &decoder_cpu);
-    kt_log_debug("FILE-DONE", "path=\"%s\" err=%s peak_bytes=%lld decoder_peak_bytes=%llu decoder_cpu_s=%.3f%s",
-                 shown_path(run, quoted), kt_err_name(report->err), (long long)usage.ru_maxrss * 1024,
-                 (unsigned long long)decoder_peak, decoder_cpu, line);
+    kt_log_debug("FILE-DONE",
+                 "message_id=%s path=\"%s\" err=%s peak_bytes=%lld decoder_peak_bytes=%llu decoder_cpu_s=%.3f%s",
+                 run->job->message_id, shown_path(run, quoted), kt_err_name(report->err),
+                 (long long)usage.ru_maxrss * 1024, (unsigned long long)decoder_peak, decoder_cpu, line);
 }
 
 static void

@@ -174,6 +174,8 @@ Test(log, a_json_line_has_a_sentence_and_numbers_where_the_call_gives_numbers)
     cr_assert(
         strstr(line, "\"node\":\"17\",\"jobs\":-3,\"ms\":5012,\"s\":0.250,\"hex\":\"10\",\"share\":1e-07,\"bad\":\""),
         "%s", line);
+    WRITTEN(line, kt_log_warn("FILE-DONE", "cpu_s=%.3f%s", 0.5, " open_us=17 message_id=18 x_us=soon"));
+    cr_assert(strstr(line, "\"cpu_s\":0.500,\"open_us\":17,\"message_id\":\"18\",\"x_us\":\"soon\"}"), "%s", line);
     cr_assert_str_eq(kt_log_sentence("NO-SUCH-ID"), "NO-SUCH-ID");
 }
 
