@@ -128,9 +128,11 @@ amqp_actor_lose(kt_amqp_actor_t *self)
     if (atomic_exchange(&self->stuck, false))
         snprintf(self->connection.why, sizeof self->connection.why,
                  "the broker took or answered nothing for twice the heartbeat");
-    int64_t pause_ms = kt_amqp_next_host(&self->connection) ? 0 : kt_backoff_next(&self->backoff);
+    const int lost     = self->connection.host;
+    int64_t   pause_ms = kt_amqp_next_host(&self->connection) ? 0 : kt_backoff_next(&self->backoff);
     amqp_actor_count(self, false);
-    kt_log_warn("AMQP-DOWN", "connection=%s again_in_ms=%lld text=\"%s\"", self->opts.role, (long long)pause_ms,
+    kt_log_warn("AMQP-DOWN", "connection=%s host=%s port=%d again_in_ms=%lld text=\"%s\"", self->opts.role,
+                self->connection.url.hosts[lost].host, self->connection.url.hosts[lost].port, (long long)pause_ms,
                 kt_log_quote(text, sizeof text, self->connection.why));
     amqp_actor_close(self);
     self->opts.ops->lost(self->opts.context, &self->connection);

@@ -329,6 +329,7 @@ def the_next_host_is_used_when_one_is_gone(folder):
         rig.collect_count(10)
         text = rig.farm.coordinator.text()
         expect(f"port={broker.port}" in text and "connection_attempts" in text, text)
+        expect(re.search(rf"AMQP-DOWN .*host=127.0.0.1 port={dead} ", text), f"the lost host is not named: {text}")
         expect("timeout,3}" in rig.broker.evaluate("rabbit_networking:connection_info_all([timeout]).").replace(" ", ""), "its heartbeat")
     with Rig("name", start=False, AMQP_CONNECTION_STRING="amqp://guest:guest@no-such-host.invalid/") as rig:
         rig.farm.start_coordinator()
