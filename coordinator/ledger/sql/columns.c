@@ -122,11 +122,12 @@ note_column(columns_t *columns, const kt_column_desc_t *column, const char *type
 }
 
 static void
-add_comment(const kt_sql_feature_dialect_t *dialect, const char *name, const char *comment, kt_buf_t *sql)
+add_comment(const kt_sql_feature_dialect_t *dialect, const char *relation, const char *name, const char *comment,
+            kt_buf_t *sql)
 {
     if (!dialect->comments)
         return;
-    kt_buf_fmt(sql, "COMMENT ON COLUMN feature_rows.\"%s\" IS ", name);
+    kt_buf_fmt(sql, "COMMENT ON COLUMN %s.\"%s\" IS ", relation, name);
     add_quoted(sql, comment);
     kt_buf_str(sql, "; ");
 }
@@ -150,7 +151,7 @@ add_missing(const kt_sql_feature_dialect_t *dialect, columns_t *columns, kt_buf_
                    dialect->types[column.type]);
         err = note_column(columns, &column, dialect->types[column.type], &rows);
         if (!err)
-            add_comment(dialect, column.name, columns->at[columns->n - 1].comment, &rows);
+            add_comment(dialect, "feature_rows", column.name, columns->at[columns->n - 1].comment, &rows);
         if (column.indexed)
             kt_buf_fmt(&rows, "CREATE INDEX features_%s ON feature_rows(\"%s\") WHERE \"%s\" IS NOT NULL; ",
                        column.name, column.name, column.name);
@@ -187,7 +188,7 @@ compare_known(const kt_sql_feature_dialect_t *dialect, const columns_t *columns,
         kt_buf_str(sql, "UPDATE feature_columns SET comment = ");
         add_quoted(sql, comment);
         kt_buf_fmt(sql, " WHERE name = '%s'; ", column.name);
-        add_comment(dialect, column.name, comment, sql);
+        add_comment(dialect, "feature_rows", column.name, comment, sql);
     }
     return KT_OK;
 }
@@ -210,7 +211,26 @@ add_view(const kt_sql_feature_dialect_t *dialect, const columns_t *columns, bool
                    dialect->same_path);
 }
 
-// The views anew, if their text is another. Views that somebody else changed cannot be replaced: they are dropped.
+static void
+add_view_comments(const kt_sql_feature_dialect_t *dialect, const char *view, const columns_t *columns, kt_buf_t *sql)
+{
+    static const struct {
+        const char *name, *comment;
+    } KEYS[] = {{"job", "number of the job"},
+                {"run", "which run of the job, from 1"},
+                {"message_id", "ID of the input message"},
+                {"media_id", "ID of the medium in the input message"},
+                {"file_path", "path or URL of the file"},
+                {"stored_at", "when the result was stored"},
+                {"node", "name of the node that gave the result"}};
+    for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++)
+        add_comment(dialect, view, KEYS[i].name, KEYS[i].comment, sql);
+    for (size_t i = 0; i < columns->n; i++)
+        add_comment(dialect, view, columns->at[i].name, columns->at[i].comment, sql);
+}
+
+// The views anew, if their text or a comment is another. Views that somebody else changed cannot be replaced: they are
+// dropped.
 static kt_err_t
 make_views(kt_sql_t *self, const kt_sql_feature_dialect_t *dialect, const columns_t *columns)
 {
@@ -224,8 +244,11 @@ make_views(kt_sql_t *self, const kt_sql_feature_dialect_t *dialect, const column
         add_view(dialect, columns, latest, &views[latest]);
         err = err ? err : views[latest].err;
     }
+    kt_buf_add(&sql, views[1].bytes, views[1].length);
+    add_view_comments(dialect, "features", columns, &sql);
+    err = err ? err : sql.err;
     if (!err)
-        kt_digest_of(views[1].bytes, views[1].length, &digest);
+        kt_digest_of(sql.bytes, sql.length, &digest);
     if (!err && strcmp(kt_digest_hex(&digest, mark), columns->view_digest)) {
         for (int drop = dialect->replaces ? 0 : 1; drop < 2; drop++) {
             kt_buf_clear(&sql);
@@ -237,6 +260,7 @@ make_views(kt_sql_t *self, const kt_sql_feature_dialect_t *dialect, const column
                 kt_buf_fmt(&sql, "CREATE %sVIEW %s AS ", drop ? "" : "OR REPLACE ", name);
                 kt_buf_add(&sql, views[latest].bytes, views[latest].length);
                 kt_buf_str(&sql, "; ");
+                add_view_comments(dialect, name, columns, &sql);
             }
             kt_buf_fmt(&sql, "UPDATE feature_state SET view_digest = '%s'; %s", mark, dialect->commit);
             err = sql.err ? sql.err : self->driver->plain(self, sql.bytes, NULL, NULL);

@@ -74,6 +74,14 @@ values_are_typed(void)
                    "2024-01-01T12:00:12.345Z|1970-01-02T00:00:00.005Z");
     }
     sql_expect("SELECT comment || '|' || unit FROM feature_columns WHERE name = 'beats'", "times of the beats [s]|s");
+    if (sql_on_postgres) {
+        sql_expect("SELECT count(*) FROM pg_attribute WHERE attrelid IN ('features'::regclass,"
+                   " 'features_history'::regclass) AND attnum > 0 AND col_description(attrelid, attnum) IS NULL",
+                   "0");
+        sql_expect("SELECT col_description(attrelid, attnum) FROM pg_attribute WHERE attrelid = 'features'::regclass"
+                   " AND attname = 'beats'",
+                   "times of the beats [s]");
+    }
 }
 
 static void
