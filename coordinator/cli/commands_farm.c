@@ -109,7 +109,7 @@ const kt_command_option_t KT_JOBS_OPTIONS[] = {
      NULL},
     {"sort", KT_OPT_SORT, "ORDER", NULL, "newest (default) or oldest first", "newest oldest"},
     {"after", KT_OPT_AFTER, "ID", NULL, "start after this job, in the order", NULL},
-    {"limit", KT_OPT_LIMIT, "N", NULL, "at most N (default: 50, at most 1000)", NULL},
+    {"limit", KT_OPT_LIMIT, "N", NULL, "at most N, up to 1000 (default: 50; retry, cancel: all)", NULL},
     {"force", KT_OPT_FORCE, NULL, "retry", "done jobs too", NULL},
     {"yes", KT_OPT_YES, NULL, "retry cancel", "with a filter: without a question", NULL},
     KT_OPTION_OUTPUT,

@@ -150,22 +150,32 @@ class Jobs(unittest.TestCase):
             self.assertEqual(numbers("--state", "queued"), [])
             self.assertEqual(numbers("--since", "1h"), [5, 4, 3, 2, 1])
             self.assertEqual(numbers("--since", "2999-01-01"), [])
+            created = {row["job"]: row["created"] for row in json.loads(jobs("-o", "json").stdout)}
+            self.assertEqual(numbers("--since", created[1]), [5, 4, 3, 2, 1])  # the form of our own tables
+            self.assertEqual(numbers("--since", "2024-02-29T12:00:00.5+02:00"), [5, 4, 3, 2, 1])
+            for wrong in ("2024-02-30", "2023-02-29", "2024-01-01T00:00:00+2:00", "2024-01-01T00:00:00+15:00", "2024-01-01.5",
+                          "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00+02:00Z"):
+                self.assertIn("is no time", jobs("--since", wrong, code=2).stderr, wrong)
             by_node = {name: numbers("--node", name) for name in ("a", "b", "c")}
             self.assertEqual(sorted(by_node["a"] + by_node["b"]), [1, 2, 3, 4, 5])
             self.assertEqual(by_node["c"], [])
 
             for argv in (("--state", "bad"), ("--error", "ENOTHING"), ("--since", "yesterday"), ("--sort", "size"), ("--limit", "0"),
                          ("--limit", "1001"), ("--after", "x"), ("retry",), ("retry", "x"), ("retry", "1", "--error", "ETEXT"),
-                         ("why", "1", "2"), ("retyr", "1"), ("retry", "--error", "ENOFILE")):
+                         ("why", "1", "2"), ("retyr", "1"), ("why", "1", "--state", "done"), ("retry", "1", "--limit", "1"),
+                         ("retry", "1", "--watch"), ("retry", "--state", "done", "--yes"), ("retry", "--state", "queued", "--yes"),
+                         ("cancel", "--state", "failed", "--yes"), ("retry", "--error", "ENOFILE")):
                 self.assertIn("EUSAGE", jobs(*argv, code=2).stderr, argv)
             self.assertIn("4 jobs match", jobs("retry", "--error", "ENOFILE", code=2).stderr)
             farm.nodes["a"].process.send_signal(signal.SIGSTOP)
             farm.nodes["b"].process.send_signal(signal.SIGSTOP)
+            self.assertIn("2 jobs match", jobs("retry", "--error", "ENOFILE", "--limit", "2", code=2).stderr)
+            self.assertIn("1 job matches", jobs("retry", "--error", "ENOFILE", "--after", "3", code=2).stderr)
             done = jobs("retry", "--error", "ENOFILE", "--yes")
             self.assertIn("4 jobs match", done.stderr)
             self.assertIn("4 of 4 jobs: queued again", done.stdout)
             self.assertEqual([run["run"] for run in json.loads(jobs("-o", "json").stdout)], [2, 2, 2, 2, 1])
-            done = jobs("cancel", "2", "3", "99", code=1)
+            done = jobs("cancel", "2", "3", "99", "2", code=1)
             self.assertIn("2 of 3 jobs: cancelled", done.stdout)
             self.assertIn("job 99", done.stderr)
             self.assertEqual(numbers("--error", "ECANCELLED"), [3, 2])

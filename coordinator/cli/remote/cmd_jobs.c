@@ -58,7 +58,26 @@ kt_jobs_path(char out[KT_VIEW_PATH], const kt_jobs_filter_t *filter)
     return true;
 }
 
-// "90s", "30m", "12h", "7d" before now_ms, or a time: "2026-01-31", "2026-01-31T12:00:00Z". False: neither.
+// What follows a time: a fraction where it has seconds, which is dropped, then "Z", "+02:00" or nothing (UTC).
+static bool
+read_zone(const char *text, bool seconds, int64_t *offset_s)
+{
+    *offset_s = 0;
+    if (seconds && text[0] == '.' && text[1] >= '0' && text[1] <= '9')
+        text += 1 + strspn(text + 1, "0123456789");
+    if (*text == '+' || *text == '-') {
+        int hours, minutes, length = 0;
+        if (sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &length) != 2 || length != 5 || text[6] || hours < 0 ||
+            hours > 14 || minutes < 0 || minutes > 59)
+            return false;
+        *offset_s = (*text == '-' ? -60 : 60) * (60 * hours + minutes);
+        return true;
+    }
+    return !*text || strcmp(text, "Z") == 0;
+}
+
+// "90s", "30m", "12h", "7d" before now_ms, or a time: "2026-01-31", "2026-01-31T12:00:00Z", also as our tables and logs
+// write it, with a fraction, or with the offset of a zone. False: neither.
 static bool
 read_since(const char *text, int64_t now_ms, int64_t *out)
 {
@@ -66,8 +85,8 @@ read_since(const char *text, int64_t now_ms, int64_t *out)
         char    unit;
         int64_t ms;
     } UNITS[]                          = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
-    static const char *const FORMATS[] = {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S",
-                                          "%Y-%m-%dT%H:%M",     "%Y-%m-%d %H:%M",    "%Y-%m-%d"};
+    static const char *const FORMATS[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M",
+                                          "%Y-%m-%d"};
     char                     number[24];
     int64_t                  value;
     const size_t             length = strlen(text);
@@ -83,10 +102,12 @@ read_since(const char *text, int64_t now_ms, int64_t *out)
     for (size_t i = 0; i < COUNT(FORMATS); i++) {
         struct tm   parts = {0};
         const char *end   = strptime(text, FORMATS[i], &parts);
-        if (!end || *end)
+        int64_t     zone_s;
+        if (!end || !read_zone(end, strchr(FORMATS[i], 'S') != NULL, &zone_s))
             continue;
-        *out = (int64_t)timegm(&parts) * 1000;
-        return *out > 0;
+        const int day = parts.tm_mday;
+        *out          = ((int64_t)timegm(&parts) - zone_s) * 1000;
+        return *out > 0 && parts.tm_mday == day;  // else the month has no such day
     }
     return false;
 }
@@ -138,10 +159,27 @@ take_option(asked_t *self, int option)
     }
 }
 
+// Why no job of that state can be changed by the verb; NULL: some can, or any state is meant.
+static const char *
+why_never(const char *verb, const char *state, bool force)
+{
+    static const char *const ENDED[] = {"done", "failed", "cancelled"};
+    bool                     ended   = false;
+    for (size_t i = 0; state && i < COUNT(ENDED); i++)
+        ended |= strcmp(ENDED[i], state) == 0;
+    if (!state)
+        return NULL;
+    if (strcmp(verb, "cancel") == 0)
+        return ended ? "it has ended" : NULL;
+    if (!ended)
+        return "it has not ended";
+    return force || strcmp(state, "done") != 0 ? NULL : "--force runs done jobs again";
+}
+
 int
 kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv)
 {
-    asked_t   asked = {.filter.limit = 50};
+    asked_t   asked = {0};
     kt_view_t view  = {"", "jobs", JOBS, COUNT(JOBS)};
     for (int c; (c = kt_cli_option(cli, argc, argv, NULL)) != -1;) {
         const char *bad = c == '?' ? NULL : take_option(&asked, c);
@@ -150,6 +188,8 @@ kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv)
         if (c == '?')
             return KT_EXIT_USAGE;
     }
+    if (optind == argc && !asked.filter.limit)
+        asked.filter.limit = 50;
     if (optind == argc)
         return kt_jobs_path(view.path, &asked.filter) ? kt_view_show(cli, &view, asked.watch)
                                                       : kt_cli_usage(cli, "a filter is too long");
@@ -159,14 +199,21 @@ kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv)
     for (int i = optind; i < argc; i++)
         if (!kt_cli_is_number(argv[i]) || strlen(argv[i]) > 18)
             return kt_cli_usage(cli, "'%.40s' is not a job number", argv[i]);
-    if (strcmp(verb, "why") == 0)
+    const bool why     = strcmp(verb, "why") == 0,
+               bounded = asked.filter.limit || asked.filter.after || asked.filter.oldest;
+    if (asked.watch || (why && (bounded || is_filtered(&asked.filter))))
+        return kt_cli_usage(cli, "%s is for the list of jobs", asked.watch ? "--watch" : "a filter");
+    if (why)
         return optind + 1 == argc ? kt_cli_why(cli, argv[optind]) : kt_cli_usage(cli, "jobs why takes one ID");
     if (optind == argc && !is_filtered(&asked.filter))
         return kt_cli_usage(cli, "jobs %s takes IDs, or a filter such as --error or --path", verb);
-    if (optind < argc && is_filtered(&asked.filter))
+    if (optind < argc && (bounded || is_filtered(&asked.filter)))
         return kt_cli_usage(cli, "jobs %s takes IDs or a filter, not both", verb);
     if (asked.force && strcmp(verb, "retry") != 0)
         return kt_cli_usage(cli, "--force is for retry");
+    const char *never = why_never(verb, asked.filter.state, asked.force);
+    if (never)
+        return kt_cli_usage(cli, "no job in state %s can be changed so: %s", asked.filter.state, never);
     return kt_jobs_change(cli, verb, argv + optind, (size_t)(argc - optind), &asked.filter,
                           &(kt_jobs_how_t){.yes = asked.yes, .force = asked.force});
 }

@@ -12,7 +12,7 @@ typedef struct kt_jobs_filter {
     int64_t     since_ms;                     // Unix time; 0: all
     bool        oldest;                       // oldest first
     uint64_t    after;
-    uint64_t    limit;
+    uint64_t    limit;  // jobs at most; 0: all, of retry and cancel
 } kt_jobs_filter_t;
 
 // The path of a page in the API; false: a filter is too long.

@@ -18,6 +18,16 @@ typedef struct change {
     size_t       n, changed;
 } change_t;
 
+// A job that is named twice is changed once.
+static bool
+has_job(const change_t *self, uint64_t job)
+{
+    for (size_t i = 0; i < self->n; i++)
+        if (self->jobs[i] == job)
+            return true;
+    return false;
+}
+
 static kt_err_t
 add_job(change_t *self, uint64_t job)
 {
@@ -35,13 +45,13 @@ add_job(change_t *self, uint64_t job)
 static kt_err_t
 find_jobs(change_t *self, kt_jobs_filter_t filter)
 {
-    char     path[KT_VIEW_PATH];
-    kt_err_t err = KT_OK;
-    filter.limit = PAGE;
-    filter.after = 0;
+    char           path[KT_VIEW_PATH];
+    kt_err_t       err  = KT_OK;
+    const uint64_t most = filter.limit && filter.limit < MOST ? filter.limit : MOST;
+    filter.limit        = most < PAGE ? most : PAGE;
     if (!filter.state)
         filter.state = self->retry ? "failed" : "queued";
-    for (bool more = true; more && !err && self->n < MOST;) {
+    for (bool more = true; more && !err && self->n < most;) {
         json_t *answer = NULL;
         if (!kt_jobs_path(path, &filter))
             return KT_EINVAL;
@@ -106,7 +116,8 @@ kt_jobs_change(kt_cli_t *cli, const char *verb, char *const *ids, size_t n, cons
     if (!self.client)
         return KT_EXIT_FAILED;
     for (size_t i = 0; i < n && !err; i++)
-        err = add_job(&self, strtoull(ids[i], NULL, 10));
+        if (!has_job(&self, strtoull(ids[i], NULL, 10)))
+            err = add_job(&self, strtoull(ids[i], NULL, 10));
     if (!err && n == 0)
         err = find_jobs(&self, *filter);
     if (!err && n == 0)
