@@ -28,3 +28,5 @@ kt_doctor_fn kt_doctor_roots;
 kt_doctor_fn kt_doctor_decoder;
 kt_doctor_fn kt_doctor_clock;
 kt_doctor_fn kt_doctor_gpu;
+// Whether the file system of a path has room for a ledger; the text says how much, and names it as `shown`.
+bool kt_doctor_has_room(const char *path, const char *shown, char text[KT_DOCTOR_TEXT]);

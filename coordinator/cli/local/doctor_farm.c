@@ -105,6 +105,13 @@ kt_doctor_coordinator(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
     if (!can_listen("ANALYZER_HTTP_BIND", settings->http_bind, text) ||
         !can_listen("ANALYZER_ROUTER_BIND", settings->router_bind, text))
         return false;
+    char host[ADDRESS], ports[2][PORT];
+    if (split_address(settings->http_bind, host, ports[0]) && split_address(settings->router_bind, host, ports[1]) &&
+        strcmp(ports[0], ports[1]) == 0 && strtol(ports[0], NULL, 10)) {
+        snprintf(text, KT_DOCTOR_TEXT, "ANALYZER_HTTP_BIND and ANALYZER_ROUTER_BIND have the same port %s: set another",
+                 ports[0]);
+        return false;
+    }
     snprintf(text, KT_DOCTOR_TEXT, "none runs at %.200s; its ports are free: HTTP %.100s, nodes %.100s",
              settings->http_url, settings->http_bind, settings->router_bind);
     return true;
@@ -142,6 +149,8 @@ kt_doctor_database(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
             *slash = '\0';
         struct stat facts;
         const bool  there = slash && stat(path, &facts) == 0, good = !there || access(path, W_OK | X_OK) == 0;
+        if (good && there && !kt_doctor_has_room(path, path, text))
+            return false;
         snprintf(text, KT_DOCTOR_TEXT,
                  good ? "SQLite, made at the first start in %.400s"
                       : "SQLite, but %.400s cannot be written by this user",
@@ -159,6 +168,9 @@ kt_doctor_database(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
                  "%zu of %zu migrations are applied as they are in this program: kithara db status, "
                  "kithara db migrate",
                  applied, n);
+    else if (strncmp(cli->settings->database_url, "sqlite:", 7) == 0 &&
+             !kt_doctor_has_room(cli->settings->database_url + 7, cli->settings->database_url + 7, text))
+        return false;
     else
         snprintf(text, KT_DOCTOR_TEXT, "%s, schema current (%zu migrations)",
                  strncmp(cli->settings->database_url, "postgres", 8) == 0 ? "PostgreSQL" : "SQLite", n);
@@ -210,24 +222,31 @@ greet_broker(const char *host, const char *port, bool tls)
     return spoke ? NULL : "what listens there does not speak AMQP 0-9-1";
 }
 
-// "amqp://user:password@HOST:PORT/vhost": host and port, those of the first of several.
-static bool
-split_broker(const char *url, char host[ADDRESS], char port[PORT], bool *tls)
+// "amqp://user:password@HOST:PORT,HOST:PORT/vhost": the first of the hosts. NULL: no such address.
+static const char *
+first_host(const char *url, bool *tls)
 {
-    const char *at = strstr(url, "://");
-    *tls           = strncasecmp(url, "amqps", 5) == 0;
-    if (!at)
-        return false;
-    at += 3;
-    const size_t length = strcspn(at, "/?,");
-    const char  *user   = memrchr(at, '@', length);
+    *tls = strncasecmp(url, "amqps://", 8) == 0;
+    if (!*tls && strncasecmp(url, "amqp://", 7) != 0)
+        return NULL;
+    const char *at = strstr(url, "://") + 3, *user = memrchr(at, '@', strcspn(at, "/?"));
+    return user ? user + 1 : at;
+}
+
+// Host and port at *at, which moves to the next host; false: there was none.
+static bool
+next_host(const char **at, bool tls, char host[ADDRESS], char port[PORT])
+{
     char         authority[ADDRESS];
-    snprintf(authority, sizeof authority, "%.*s", (int)(length - (size_t)(user ? user + 1 - at : 0)),
-             user ? user + 1 : at);
-    if (split_address(authority, host, port))
-        return true;
-    snprintf(host, ADDRESS, "%s", *authority ? authority : "localhost");
-    snprintf(port, PORT, "%s", *tls ? "5671" : "5672");
+    const size_t length = *at ? strcspn(*at, "/?,") : 0;
+    if (!*at)
+        return false;
+    snprintf(authority, sizeof authority, "%.*s", (int)length, *at);
+    *at = (*at)[length] == ',' ? *at + length + 1 : NULL;
+    if (!split_address(authority, host, port)) {
+        snprintf(host, ADDRESS, "%s", *authority ? authority : "localhost");
+        snprintf(port, PORT, "%s", tls ? "5671" : "5672");
+    }
     return true;
 }
 
@@ -253,17 +272,23 @@ kt_doctor_broker(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
         snprintf(text, KT_DOCTOR_TEXT, "none set (AMQP_CONNECTION_STRING)");
         return true;
     }
-    if (!split_broker(cli->settings->amqp_url, host, port, &tls)) {
+    const char *at = first_host(cli->settings->amqp_url, &tls);
+    if (!at) {
         snprintf(text, KT_DOCTOR_TEXT, "AMQP_CONNECTION_STRING is not amqp://USER:PASSWORD@HOST:PORT/VHOST");
         return false;
     }
-    const char *why = greet_broker(host, port, tls);
-    if (why)
-        snprintf(text, KT_DOCTOR_TEXT, "%.200s:%s: %s", host, port, why);
-    else
-        snprintf(text, KT_DOCTOR_TEXT, "answers at %.200s:%s; %s", host, port,
-                 runs ? "the running coordinator does not use it" : "its rights are seen when a coordinator runs");
-    return !why;
+    size_t n = 0, answers = 0, hosts = 0;
+    for (; n < KT_DOCTOR_TEXT / 2 && next_host(&at, tls, host, port); hosts++) {
+        const char *why = greet_broker(host, port, tls);
+        answers += !why;
+        n += (size_t)snprintf(text + n, KT_DOCTOR_TEXT - n, "%s%.200s:%s %s%s", n ? "; " : "", host, port,
+                              why ? "fails: " : "answers", why ? why : "");
+    }
+    if (answers == hosts)
+        snprintf(text + n, KT_DOCTOR_TEXT - n, "; %s",
+                 runs ? "the running coordinator does not use it"
+                      : "password and rights are seen when a coordinator runs");
+    return answers == hosts ? KT_DOCTOR_OK : answers ? KT_DOCTOR_WARN : KT_DOCTOR_WRONG;
 }
 
 kt_doctor_state_t

@@ -32,8 +32,7 @@ nearest_folder(char path[PATH_MAX])
 kt_doctor_state_t
 kt_doctor_state(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
 {
-    char           folder[PATH_MAX], nearest[PATH_MAX];
-    struct statvfs disk;
+    char folder[PATH_MAX], nearest[PATH_MAX];
     if (!kt_settings_state_dir(cli->settings, folder, sizeof folder)) {
         snprintf(text, KT_DOCTOR_TEXT, "the name of the state folder is too long: set ANALYZER_STATE_DIR");
         return false;
@@ -46,12 +45,19 @@ kt_doctor_state(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
                  strerror(errno));
         return false;
     }
-    if (statvfs(nearest, &disk) != 0) {
-        snprintf(text, KT_DOCTOR_TEXT, "%.300s: %s", nearest, strerror(errno));
+    return kt_doctor_has_room(nearest, folder, text);
+}
+
+bool
+kt_doctor_has_room(const char *path, const char *shown, char text[KT_DOCTOR_TEXT])
+{
+    struct statvfs disk;
+    if (statvfs(path, &disk) != 0) {
+        snprintf(text, KT_DOCTOR_TEXT, "%.300s: %s", path, strerror(errno));
         return false;
     }
     const double free_gib = (double)disk.f_bavail * (double)disk.f_frsize / GIB;
-    snprintf(text, KT_DOCTOR_TEXT, "%.300s, %.1f GiB free%s", folder, free_gib,
+    snprintf(text, KT_DOCTOR_TEXT, "%.300s, %.1f GiB free%s", shown, free_gib,
              free_gib < LEAST_FREE_GIB ? ": the ledger needs room, free some" : "");
     return free_gib >= LEAST_FREE_GIB;
 }
@@ -66,6 +72,10 @@ check_secret(const char *path, char text[KT_DOCTOR_TEXT])
     if (!kt_file_is_private(facts.st_mode, facts.st_uid)) {
         snprintf(text, KT_DOCTOR_TEXT, "%.300s has mode %03o, so that others can read it: chmod 600", path,
                  (unsigned)facts.st_mode & 0777);
+        return -1;
+    }
+    if (facts.st_size == 0) {
+        snprintf(text, KT_DOCTOR_TEXT, "%.300s is empty: restore it, or remove it and a new one is made", path);
         return -1;
     }
     if (access(path, R_OK) != 0) {
