@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 enum { BAR = 24, REDRAW_MS = 100, LINE_MS = 30000, SETTLE_MS = 1000, LINE_BYTES = 1024, SIZES_MAX = 1 << 22 };
-static const double SMOOTHING = 0.1;  // weight of a new estimate of the end
 
 void
 kt_progress_begin(kt_progress_t *self, const kt_cli_t *cli, const char *what, uint64_t done)
@@ -31,7 +30,7 @@ share_of(const kt_progress_state_t *state)
     return state->total > 0 ? (double)state->done / (double)state->total : -1;
 }
 
-// "3 min 04 s left", or "". The estimate of the end moves slowly, so that one long file does not make it jump.
+// "3 min 04 s left", or "".
 static const char *
 time_left(kt_progress_t *self, const kt_progress_state_t *state, double spent_s, char out[48])
 {
@@ -40,10 +39,7 @@ time_left(kt_progress_t *self, const kt_progress_state_t *state, double spent_s,
     out[0]             = '\0';
     if (spent_s * 1000 < SETTLE_MS || share <= 0 || share >= 1)
         return out;
-    const double end_s = spent_s / share;
-    self->end_s        = self->end_s > 0 ? self->end_s + SMOOTHING * (end_s - self->end_s) : end_s;
-    const double left  = self->end_s > spent_s ? self->end_s - spent_s : 0;
-    snprintf(out, 48, "%.20s left", kt_table_seconds(seconds, left));
+    snprintf(out, 48, "%.20s left", kt_table_seconds(seconds, kt_eta_left(&self->eta, share, spent_s)));
     return out;
 }
 

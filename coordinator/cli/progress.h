@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coordinator/cli/cli.h"
+#include "coordinator/cli/eta.h"
 
 #include <stdint.h>
 
@@ -11,8 +12,8 @@ typedef struct kt_progress {
     bool        terminal, drawn;
     int64_t     began_ms, next_ms;
     uint64_t    first;  // done before the start, not counted in the rate
-    double      end_s;  // the smoothed end, s since the start; 0: not known yet
-    const char *what;   // "files"
+    kt_eta_t    eta;
+    const char *what;  // "files"
 } kt_progress_t;
 
 typedef struct kt_progress_state {
