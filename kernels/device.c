@@ -42,6 +42,17 @@ kt_device_begin_chroma(kt_device_t *self, const kt_plan_t *plan, double tuning, 
 }
 
 kt_err_t
+kt_device_begin_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm, size_t n,
+                           size_t frames, float *out, kt_device_job_t **job_p)
+{
+    if (self->ops->begin_chroma_cqt)
+        return self->ops->begin_chroma_cqt(self, plan, tuning, pcm, n, frames, out, job_p);
+    const kt_err_t err = self->ops->chroma_cqt(self, plan, tuning, pcm, n, frames, out);
+    *job_p             = err ? *job_p : NULL;
+    return err;
+}
+
+kt_err_t
 kt_device_end(kt_device_t *self, kt_device_job_t **job_p)
 {
     return *job_p ? self->ops->end(self, job_p) : KT_OK;
@@ -64,13 +75,6 @@ bool
 kt_device_gathers(const kt_device_t *self)
 {
     return self->ops->begin_frontend != NULL;
-}
-
-kt_err_t
-kt_device_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm, size_t n, size_t frames,
-                     float *out)
-{
-    return self->ops->chroma_cqt(self, plan, tuning, pcm, n, frames, out);
 }
 
 kt_err_t

@@ -45,18 +45,19 @@ KT_MUST_USE kt_err_t         kt_device_begin_frontend(kt_device_t *self, const k
                                                       const kt_rows_t *out, kt_device_job_t **job_p);
 KT_MUST_USE kt_err_t         kt_device_begin_chroma(kt_device_t *self, const kt_plan_t *plan, double tuning,
                                                     const kt_span_t *span, float *out, kt_device_job_t **job_p);
-KT_MUST_USE kt_err_t         kt_device_end(kt_device_t *self, kt_device_job_t **job_p);
-void                         kt_device_cancel(kt_device_t *self, kt_device_job_t **job_p);
+// Chroma of a constant-Q transform of n samples, [frames][12] (cqt.h). KT_EINVAL: not defined at the plan's rate and
+// hop.
+KT_MUST_USE kt_err_t kt_device_begin_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning,
+                                                const float *pcm, size_t n, size_t frames, float *out,
+                                                kt_device_job_t **job_p);
+KT_MUST_USE kt_err_t kt_device_end(kt_device_t *self, kt_device_job_t **job_p);
+void                 kt_device_cancel(kt_device_t *self, kt_device_job_t **job_p);
 // True: the job is over, end does not wait. Else done is called once when it is, by a thread that holds a lock: it may
 // wake other threads, and neither waits nor calls the device.
 typedef void kt_device_done_fn(void *context);
 bool         kt_device_watch(kt_device_t *self, kt_device_job_t *job, kt_device_done_fn *done, void *context);
 // Whether long spans at once are better than short ones as their samples come: each request has its price.
 bool kt_device_gathers(const kt_device_t *self);
-// Chroma of a constant-Q transform of n samples, [frames][12] (cqt.h). KT_EINVAL: not defined at the plan's rate and
-// hop.
-KT_MUST_USE kt_err_t kt_device_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm,
-                                          size_t n, size_t frames, float *out);
 // Statistics of each picture of the span, out[span->n]. KT_EINVAL: a side above KT_IMAGE_MOST_SIDE.
 KT_MUST_USE kt_err_t kt_device_images(kt_device_t *self, const kt_image_span_t *span, kt_image_stats_t *out);
 // The kernels for work outside the device: loudness, samples, power spectra, and the functions below.

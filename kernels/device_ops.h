@@ -14,9 +14,12 @@ typedef struct kt_device_ops {
                                kt_device_job_t **job_p);
     kt_err_t (*begin_chroma)(kt_device_t *self, const kt_plan_t *plan, double tuning, const kt_span_t *span, float *out,
                              kt_device_job_t **job_p);
+    kt_err_t (*begin_chroma_cqt)(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm, size_t n,
+                                 size_t frames, float *out, kt_device_job_t **job_p);
     kt_err_t (*end)(kt_device_t *self, kt_device_job_t **job_p);
     void (*cancel)(kt_device_job_t **job_p);
     bool (*watch)(kt_device_job_t *job, kt_device_done_fn *done, void *context);
+    // Not of a device that has begin_chroma_cqt.
     kt_err_t (*chroma_cqt)(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm, size_t n,
                            size_t frames, float *out);
     void (*images)(kt_device_t *self, const kt_image_span_t *span, kt_image_stats_t *out);

@@ -5,7 +5,8 @@
 // The bank of chroma weights is never a matrix (49 KiB at 1025 bins and 12 classes, more shared memory than the
 // transform): a bin's weights are a bump around its pitch, three numbers, and an exponential is cheaper than a read.
 // Each warp makes whole classes, its lanes the bins, so that a class is one reduction of a warp. The spectra of a few
-// frames wait in shared memory, so that a bin's exponentials and reads serve all of them (`second.group` of the layout).
+// frames wait in shared memory, so that a bin's exponentials and reads serve all of them (`second.group` of the
+// layout).
 #include "kernels/cuda/chroma.cuh"
 
 // What a block does with the power spectrum of a frame: classes, or the bins themselves.
@@ -23,10 +24,10 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 2 : 4)
 {
     enum { WARPS = POINTS / 256, CLASSES = (12 + WARPS - 1) / WARPS };  // of a warp: twelve classes by all warps
     typedef kt_fft<float, POINTS> fft_t;
-    const kt_thread               me    = kt_thread_here();
-    const kt_cuda_layout_t       &at    = plan.second;
-    const kt_cuda_run_t          &run   = kt_run_here(runs + blockIdx.x, kt_shared + at.run, me.t);
-    kt_complex<float>            *cells = (kt_complex<float> *)kt_shared;
+    const kt_thread               me     = kt_thread_here();
+    const kt_cuda_layout_t       &at     = plan.second;
+    const kt_cuda_run_t          &run    = kt_run_here(runs + blockIdx.x, kt_shared + at.run, me.t);
+    kt_complex<float>            *cells  = (kt_complex<float> *)kt_shared;
     float                        *powers = (float *)(kt_shared + at.magnitude), *bump = (float *)(kt_shared + at.bump);
     const kt_ring                 ring  = {(float *)(kt_shared + at.ring), plan.n_fft - 1};
     const unsigned                group = second.banks ? at.group : 1;
@@ -81,7 +82,8 @@ launch_second(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, u
     if (!kt_cuda_is_fused(tables.n_fft))
         return kt_cuda_split(self, runs, n, longest, pcm, &outputs, work, stream);
     const kt_second second = {outputs.banks, outputs.chroma ? outputs.chroma : outputs.power_spectra, outputs.bins};
-    KT_LAUNCH_BY_POINTS(kt_second_kernel, tables.n_fft, n, tables.second.bytes, stream, tables, runs, pcm, second);
+    KT_LAUNCH_BY_POINTS(kt_second_kernel, tables.n_fft, dim3((unsigned)n), tables.second.bytes, stream, tables, runs,
+                        pcm, second);
     return kt_launched();
 }
 

@@ -111,10 +111,11 @@ kt_cuda_frontend(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n
         return kt_cuda_split(self, runs, n, longest, pcm, &outputs, work, stream);
     }
     if (tables->slow_doubles && wants_mel_alone(*out)) {
-        KT_LAUNCH_BY_POINTS(kt_mel_kernel, tables->n_fft, n, tables->mel.bytes, stream, *tables, runs, pcm, *out);
+        KT_LAUNCH_BY_POINTS(kt_mel_kernel, tables->n_fft, dim3((unsigned)n), tables->mel.bytes, stream, *tables, runs,
+                            pcm, *out);
     } else {
-        KT_LAUNCH_BY_POINTS(kt_frontend_kernel, tables->n_fft, n, tables->first.bytes, stream, *tables, runs, pcm,
-                            *out);
+        KT_LAUNCH_BY_POINTS(kt_frontend_kernel, tables->n_fft, dim3((unsigned)n), tables->first.bytes, stream, *tables,
+                            runs, pcm, *out);
     }
     return kt_launched();
 }

@@ -26,12 +26,12 @@ extern __shared__ __align__(16) unsigned char kt_shared[];
 
 // A kernel that is a template by half the transform's size (256 to 2048 for n_fft 512 to 4096): its launch by n_fft,
 // and permission for `bytes` of dynamic shared memory, KT_OK or KT_EIO.
-#define KT_LAUNCH_BY_POINTS(kernel, n_fft, n, shared_bytes, stream, ...)                                               \
+#define KT_LAUNCH_BY_POINTS(kernel, n_fft, grid, shared_bytes, stream, ...)                                            \
     switch (n_fft) {                                                                                                   \
-    case 512: KT_LAUNCH(kernel<256>, dim3((unsigned)(n)), dim3(32), shared_bytes, stream, __VA_ARGS__); break;         \
-    case 1024: KT_LAUNCH(kernel<512>, dim3((unsigned)(n)), dim3(64), shared_bytes, stream, __VA_ARGS__); break;        \
-    case 2048: KT_LAUNCH(kernel<1024>, dim3((unsigned)(n)), dim3(128), shared_bytes, stream, __VA_ARGS__); break;      \
-    case 4096: KT_LAUNCH(kernel<2048>, dim3((unsigned)(n)), dim3(256), shared_bytes, stream, __VA_ARGS__); break;      \
+    case 512: KT_LAUNCH(kernel<256>, grid, dim3(32), shared_bytes, stream, __VA_ARGS__); break;                        \
+    case 1024: KT_LAUNCH(kernel<512>, grid, dim3(64), shared_bytes, stream, __VA_ARGS__); break;                       \
+    case 2048: KT_LAUNCH(kernel<1024>, grid, dim3(128), shared_bytes, stream, __VA_ARGS__); break;                     \
+    case 4096: KT_LAUNCH(kernel<2048>, grid, dim3(256), shared_bytes, stream, __VA_ARGS__); break;                     \
     }
 #define KT_PERMIT_BY_POINTS(kernel, n_fft, bytes)                                                                      \
     ((n_fft) == 512    ? kt_permit_shared(kernel<256>, bytes)                                                          \

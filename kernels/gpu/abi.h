@@ -17,7 +17,7 @@
 #include "kernels/gpu/layout.h"
 
 enum {
-    KT_GPU_ABI          = 5,
+    KT_GPU_ABI          = 6,
     KT_GPU_TEXT         = 96,
     KT_GPU_WHY          = 256,
     KT_GPU_SLOTS_MAX    = 8,
@@ -50,7 +50,7 @@ typedef struct kt_gpu_buffers {
         *results[KT_GPU_SLOTS_MAX];  // of the slot's last batch, laid out by kt_gpu_layout, until the next submit
 } kt_gpu_buffers_t;
 
-typedef enum kt_gpu_kind_id { KT_GPU_FRONTEND, KT_GPU_CHROMA, KT_GPU_IMAGE, KT_GPU_KINDS } kt_gpu_kind_id_t;
+typedef enum kt_gpu_kind_id { KT_GPU_FRONTEND, KT_GPU_CHROMA, KT_GPU_IMAGE, KT_GPU_CQT, KT_GPU_KINDS } kt_gpu_kind_id_t;
 
 // What a configuration takes and gives, per part and per item (a frame, a picture).
 typedef struct kt_gpu_shape {

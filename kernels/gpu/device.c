@@ -1,5 +1,6 @@
 // kt_device on a GPU: posts requests to its threads; the CPU computes what the GPU does not support or failed at.
 #include "kernels/device_ops.h"
+#include "kernels/gpu/cqt.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
 #include "kernels/gpu/private.h"
@@ -8,11 +9,12 @@
 #include <stdlib.h>
 
 typedef struct gpu_device {
-    kt_device_t  device;
-    kt_gpus_t   *gpus;  // borrowed
-    kt_gpu_t    *gpu;   // one of them
-    kt_device_t *cpu;
-    uint64_t     replaced;  // kt_device_info_t
+    kt_device_t         device;
+    kt_gpus_t          *gpus;  // borrowed
+    kt_gpu_t           *gpu;   // one of them
+    kt_device_t        *cpu;
+    uint64_t            replaced;  // kt_device_info_t
+    kt_gpu_cqt_tables_t cqt_tables;
 } gpu_device_t;
 
 static gpu_device_t *
@@ -21,19 +23,46 @@ gpu_of(kt_device_t *device)
     return (gpu_device_t *)(void *)device;
 }
 
-// A request of one span. What failed is computed on the CPU; peaks are appended, so those of the failed attempt are
-// removed first.
+// A request of one span. What failed is computed on the CPU (`compute`).
 struct kt_device_job {
-    kt_gpu_t          *gpu;
-    kt_gpu_ticket_t    ticket;
-    kt_gpu_frames_t    frames;
+    kt_gpu_t       *gpu;
+    kt_gpu_ticket_t ticket;
+    kt_err_t (*compute)(kt_device_t *cpu, kt_device_job_t *job);
+    kt_gpu_frames_t    frames;  // its plan also of constant-Q
     kt_span_t          span;
     kt_rows_t          rows;
     size_t             had, had_cqt;  // peaks before
-    kt_err_t           err;           // of post: it is not on its way
+    kt_gpu_cqt_t       cqt;
+    kt_err_t           err;  // of post: it is not on its way
     kt_device_done_fn *done;
     void              *context;
+    kt_gpu_cqt_table_t table[];  // of constant-Q: one
 };
+
+// Peaks are appended, so those of the failed attempt are removed first.
+static kt_err_t
+compute_rows(kt_device_t *cpu, kt_device_job_t *job)
+{
+    if (job->rows.peaks)
+        job->rows.peaks->count = job->had;
+    if (job->rows.cqt_peaks)
+        job->rows.cqt_peaks->count = job->had_cqt;
+    return kt_device_frontend(cpu, job->frames.plan, &job->span, 1, &job->rows);
+}
+
+static kt_err_t
+compute_chroma(kt_device_t *cpu, kt_device_job_t *job)
+{
+    return kt_device_chroma(cpu, job->frames.plan, job->frames.tuning, &job->span, 1, &job->frames.chroma);
+}
+
+static kt_err_t
+compute_chroma_cqt(kt_device_t *cpu, kt_device_job_t *job)
+{
+    const kt_gpu_cqt_t *cqt = &job->cqt;
+    return cpu->ops->chroma_cqt(cpu, job->frames.plan, cqt->tuning, cqt->pcm, cqt->n, job->ticket.request.items,
+                                cqt->chroma);
+}
 
 // A kt_gpu_done_fn.
 static void
@@ -55,6 +84,14 @@ gpu_note(gpu_device_t *self, kt_err_t err)
     }
 }
 
+static void
+job_post(kt_device_job_t *job, const kt_gpu_kind_t *kind, const void *work, size_t items, kt_device_job_t **job_p)
+{
+    job->ticket = (kt_gpu_ticket_t){.request = {kind, work, items}};
+    job->err    = kt_gpu_ticket_post(job->gpu, &job->ticket);
+    *job_p      = job;
+}
+
 static kt_err_t
 job_begin(gpu_device_t *self, const kt_gpu_kind_t *kind, const kt_gpu_frames_t *frames, kt_device_job_t **job_p)
 {
@@ -71,9 +108,8 @@ job_begin(gpu_device_t *self, const kt_gpu_kind_t *kind, const kt_gpu_frames_t *
         job->had         = job->rows.peaks ? job->rows.peaks->count : 0;
         job->had_cqt     = job->rows.cqt_peaks ? job->rows.cqt_peaks->count : 0;
     }
-    job->ticket = (kt_gpu_ticket_t){.request = {kind, &job->frames, job->span.frames}};
-    job->err    = kt_gpu_ticket_post(job->gpu, &job->ticket);
-    *job_p      = job;
+    job->compute = frames->rows ? compute_rows : compute_chroma;
+    job_post(job, kind, &job->frames, job->span.frames, job_p);
     return KT_OK;
 }
 
@@ -93,24 +129,42 @@ gpu_begin_chroma(kt_device_t *device, const kt_plan_t *plan, double tuning, cons
                      &(kt_gpu_frames_t){.plan = plan, .span = span, .tuning = tuning, .chroma = out}, job_p);
 }
 
+// A rate and hop that the kernels do not have are the CPU's (44,100 Hz, say): nothing was refused.
+static kt_err_t
+gpu_begin_chroma_cqt(kt_device_t *device, const kt_plan_t *plan, double tuning, const float *pcm, size_t n,
+                     size_t frames, float *out, kt_device_job_t **job_p)
+{
+    gpu_device_t             *self   = gpu_of(device);
+    const kt_frontend_opts_t *opts   = kt_plan_opts(plan);
+    kt_gpu_cqt_tables_t      *tables = &self->cqt_tables;
+    kt_err_t err = n > UINT32_MAX ? KT_EINVAL : kt_gpu_cqt_tables_fill(tables, opts->rate_hz, opts->hop, tuning);
+    if (err == KT_EINVAL) {
+        err    = self->cpu->ops->chroma_cqt(self->cpu, plan, tuning, pcm, n, frames, out);
+        *job_p = err ? *job_p : NULL;
+        return err;
+    }
+    kt_device_job_t *job = err ? NULL : calloc(1, sizeof *job + sizeof *job->table);
+    if (!job)
+        return KT_ENOMEM;
+    job->gpu         = self->gpu;
+    job->compute     = compute_chroma_cqt;
+    job->frames.plan = plan;
+    job->table[0]    = tables->table;
+    job->cqt         = (kt_gpu_cqt_t){tables->config, tuning, job->table, pcm, n, out};
+    job_post(job, &kt_gpu_cqt_kind, &job->cqt, frames, job_p);
+    return KT_OK;
+}
+
 static kt_err_t
 gpu_end(kt_device_t *device, kt_device_job_t **job_p)
 {
-    gpu_device_t          *self   = gpu_of(device);
-    kt_device_job_t       *job    = *job_p;
-    const kt_gpu_frames_t *frames = &job->frames;
-    kt_err_t               err    = job->err ? job->err : kt_gpu_ticket_await(job->gpu, &job->ticket);
-    *job_p                        = NULL;
+    gpu_device_t    *self = gpu_of(device);
+    kt_device_job_t *job  = *job_p;
+    kt_err_t         err  = job->err ? job->err : kt_gpu_ticket_await(job->gpu, &job->ticket);
+    *job_p                = NULL;
     gpu_note(self, err);
-    if (err && frames->rows) {
-        if (job->rows.peaks)
-            job->rows.peaks->count = job->had;
-        if (job->rows.cqt_peaks)
-            job->rows.cqt_peaks->count = job->had_cqt;
-        err = kt_device_frontend(self->cpu, frames->plan, &job->span, 1, &job->rows);
-    } else if (err) {
-        err = kt_device_chroma(self->cpu, frames->plan, frames->tuning, &job->span, 1, &frames->chroma);
-    }
+    if (err)
+        err = job->compute(self->cpu, job);
     free(job);
     return err;
 }
@@ -155,13 +209,6 @@ gpu_chroma(kt_device_t *device, const kt_plan_t *plan, double tuning, const kt_s
     return err;
 }
 
-static kt_err_t
-gpu_chroma_cqt(kt_device_t *device, const kt_plan_t *plan, double tuning, const float *pcm, size_t n, size_t frames,
-               float *out)
-{
-    return kt_device_chroma_cqt(gpu_of(device)->cpu, plan, tuning, pcm, n, frames, out);
-}
-
 static void
 gpu_images(kt_device_t *device, const kt_image_span_t *span, kt_image_stats_t *out)
 {
@@ -192,20 +239,21 @@ gpu_destroy(kt_device_t *device)
     gpu_device_t *self = gpu_of(device);
     kt_gpus_detach(self->gpu);
     kt_device_destroy(&self->cpu);
+    kt_gpu_cqt_tables_fini(&self->cqt_tables);
     free(self);
 }
 
-static const kt_device_ops_t GPU_DEVICE = {.frontend       = gpu_frontend,
-                                           .chroma         = gpu_chroma,
-                                           .begin_frontend = gpu_begin_frontend,
-                                           .begin_chroma   = gpu_begin_chroma,
-                                           .end            = gpu_end,
-                                           .cancel         = gpu_cancel,
-                                           .watch          = gpu_watch,
-                                           .chroma_cqt     = gpu_chroma_cqt,
-                                           .images         = gpu_images,
-                                           .info           = gpu_info,
-                                           .destroy        = gpu_destroy};
+static const kt_device_ops_t GPU_DEVICE = {.frontend         = gpu_frontend,
+                                           .chroma           = gpu_chroma,
+                                           .begin_frontend   = gpu_begin_frontend,
+                                           .begin_chroma     = gpu_begin_chroma,
+                                           .begin_chroma_cqt = gpu_begin_chroma_cqt,
+                                           .end              = gpu_end,
+                                           .cancel           = gpu_cancel,
+                                           .watch            = gpu_watch,
+                                           .images           = gpu_images,
+                                           .info             = gpu_info,
+                                           .destroy          = gpu_destroy};
 
 kt_err_t
 kt_device_gpu(kt_device_t **self_p, kt_gpus_t *gpus, const kt_device_opts_t *opts)

@@ -41,8 +41,8 @@ KT_MUST_USE kt_err_t kt_gpus_open(kt_gpus_t **self_p, const kt_gpu_opts_t *opts,
 // this returns within some seconds. False: one was, and the process has to end by _exit, as the run-time's own exit
 // handlers may wait for the device without end.
 bool kt_gpus_close(kt_gpus_t **self_p);
-// Runs a few frames of both passes on every device: tables, code and memory are there afterwards, and an error of the
-// first use is logged at the start. What a device refuses, the CPU computes later. KT_ENOMEM: not run.
+// Runs a few frames of both passes and of constant-Q on every device: tables, code and memory are there afterwards, and
+// an error of the first use is logged at the start. What a device refuses, the CPU computes later. KT_ENOMEM: not run.
 KT_MUST_USE kt_err_t kt_gpus_warm_up(kt_gpus_t *self, const kt_plan_t *plan);
 void                 kt_gpus_info(const kt_gpus_t *self, kt_gpus_info_t *out);
 // Loses devices on which no batch ended within the deadline, where their own threads hang: for threads without other

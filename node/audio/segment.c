@@ -32,6 +32,7 @@ struct kt_segment {
     size_t              room[KT_MATRICES];  // frames, without the margin
     size_t              frames, lead;
     kt_device_job_t    *job;      // rows that are on their way; NULL: none
+    kt_device_job_t    *cqt_job;  // constant-Q chroma, likewise
     size_t              pending;  // frames of it
     bool                closing;  // between begin_close and close
     kt_spectral_peaks_t pitches, cqt_pitches;
@@ -123,6 +124,7 @@ kt_segment_destroy(kt_segment_t **self_p)
     if (!self)
         return;
     kt_device_cancel(self->device, &self->job);
+    kt_device_cancel(self->device, &self->cqt_job);
     for (int m = 0; m < KT_MATRICES; m++)
         free(self->at[m]);
     kt_spectral_peaks_fini(&self->pitches);
@@ -357,16 +359,26 @@ end_chroma(kt_segment_t *self)
 // The transform takes the segment's own samples for all there are, so in a longer stream the lowest notes' windows
 // (three seconds) are cut at a segment's ends.
 static kt_err_t
-run_cqt(kt_segment_t *self)
+begin_cqt(kt_segment_t *self)
 {
     int64_t      start = kt_clock_us();
     size_t       n;
     const float *samples = kt_segment_samples(self, &n);
     float       *chroma  = matrix_row(self, KT_MATRIX_CHROMA_CQT, 0);
     double       tuning  = kt_spectral_peaks_tuning(&self->cqt_pitches);
-    kt_err_t     err     = kt_device_chroma_cqt(self->device, self->plan, tuning, samples, n, self->frames, chroma);
+    kt_err_t     err =
+        kt_device_begin_chroma_cqt(self->device, self->plan, tuning, samples, n, self->frames, chroma, &self->cqt_job);
+    self->chroma_us += kt_clock_us() - start;
+    return err;
+}
+
+static kt_err_t
+end_cqt(kt_segment_t *self)
+{
+    int64_t  start = kt_clock_us();
+    kt_err_t err   = kt_device_end(self->device, &self->cqt_job);
     if (!err && self->reads & KT_READS(KT_MATRIX_TONNETZ))
-        kt_tonnetz(chroma, self->frames, matrix_row(self, KT_MATRIX_TONNETZ, 0));
+        kt_tonnetz(matrix_row(self, KT_MATRIX_CHROMA_CQT, 0), self->frames, matrix_row(self, KT_MATRIX_TONNETZ, 0));
     self->chroma_us += kt_clock_us() - start;
     return err;
 }
@@ -406,7 +418,7 @@ derive_rows(kt_segment_t *self)
     return err;
 }
 
-// A GPU computes chroma while the CPU does the rest.
+// A GPU computes both kinds of chroma while the CPU does the rest.
 kt_err_t
 kt_segment_close(kt_segment_t *self)
 {
@@ -421,11 +433,13 @@ kt_segment_close(kt_segment_t *self)
         return err;
     if (self->reads & KT_READS(KT_MATRIX_CHROMA))
         err = begin_chroma(self);
+    if (!err && self->reads & KT_READS(KT_MATRIX_CHROMA_CQT))
+        err = begin_cqt(self);
     if (!err)
         err = derive_rows(self);
-    if (!err && self->reads & KT_READS(KT_MATRIX_CHROMA_CQT))
-        err = run_cqt(self);
-    return err ? err : end_chroma(self);
+    if (!err)
+        err = end_chroma(self);
+    return err ? err : end_cqt(self);
 }
 
 void

@@ -87,6 +87,12 @@ def launch(kernel, arch="sm_90"):
         blocks = min(2, limit // second_bytes(p, 1))
         group = next(g for g in (4, 2, 1) if limit // second_bytes(p, g) >= blocks)
         return p // 8, second_bytes(p, group)
+    if "cqt_kernel" in kernel:  # workspace, cells, ring (kernels/cuda/cqt.cu)
+        p = int(points[1])
+        workspace = 160 * (16 + 8) + 768 * 4 + 36 * (3 + 1) * 4 + 40 + 8
+        return p // 8, padded(workspace) + 8 * (p + p // 16) + 8 * p
+    if "cqt" in kernel:
+        return 128, 0
     if "segments" in kernel:
         return 128, padded(9 * 128 * 4) + padded(13 * 128 * 4)
     if "maxima" in kernel:

@@ -4,6 +4,7 @@
 
 #include "kernels/audio/plan.h"
 #include "kernels/cuda/kt_cuda.h"
+#include "kernels/gpu/cqt.h"
 #include "kernels/gpu/layout.h"
 
 void  gpu_must(bool holds, const char *what);
@@ -63,6 +64,9 @@ typedef struct gpu_cost {
     double bytes, fp64, fp32, special;
 } gpu_cost_t;
 gpu_cost_t gpu_cost(const kt_plan_t *plan, const kt_cuda_plan_t *tables, gpu_kernel_t kernel);
+// Of a frame's constant-Q transforms in all octaves, and of one value behind the filter between octaves.
+gpu_cost_t gpu_cost_cqt(const kt_gpu_cqt_tables_t *tables);
+gpu_cost_t gpu_cost_halved(void);
 
 // gpu_copies.c: batches of the node's size through pinned memory, both passes with their copies as the node does them,
 // `turns` of them on so many streams. Returns seconds.

@@ -131,3 +131,19 @@ gpu_cost(const kt_plan_t *plan, const kt_cuda_plan_t *tables, gpu_kernel_t kerne
     }
     return out;
 }
+
+gpu_cost_t
+gpu_cost_cqt(const kt_gpu_cqt_tables_t *tables)
+{
+    const kt_cqt_row_t *last = &tables->table.row[KT_CQT_PER_OCTAVE - 1];
+    const double        bins = tables->table.count, weights = (double)(last->offset + last->count);
+    const double        rows = KT_CQT_PER_OCTAVE * (3 + ROOT_FLOAT) + 3 * KT_CQT_CLASSES;
+    return (gpu_cost_t){.fp32    = KT_CQT_OCTAVES * (transform(tables->config.n_fft) + 8 * bins + 4 * weights + rows),
+                        .special = KT_CQT_OCTAVES * KT_CQT_PER_OCTAVE};
+}
+
+gpu_cost_t
+gpu_cost_halved(void)
+{
+    return (gpu_cost_t){.fp32 = 2.0 * 2 * KT_HALF_BAND_LEAD};  // the taps, with zeros at both ends
+}

@@ -3,11 +3,13 @@
 #include <stdio.h>
 
 #ifdef KT_CUDA_SIM
+#include "kernels/cuda/cqt.h"
 #include "kernels/cuda/image.h"
 #include "kernels/cuda/tables.h"
 #include "tests/cudasim/cudasim.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct figure {
     const char  *kernel;  // as the compiler's report names it
@@ -49,6 +51,19 @@ print_figure(const char *kernel, const char *what, uint32_t n_fft, uint32_t hop,
     fflush(stdout);
 }
 
+// Of one kernel by its name, which ran for these frames alone.
+static void
+print_counted(const char *kernel, const char *what, uint32_t n_fft, uint32_t hop, size_t n, const gpu_cost_t *cost)
+{
+    const double       frames = (double)n;
+    cudasim_counters_t now;
+    cudasim_counters(kernel, &now);
+    printf("%s\t%s\t%u\t%u\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\n", kernel, what, n_fft, hop,
+           (double)now.read_bytes / frames, (double)now.written_bytes / frames, (double)now.shared_accesses / frames,
+           cost->fp64, cost->fp32, cost->special);
+    fflush(stdout);
+}
+
 // Two whole runs of frames: what each run reads once is in it.
 static void
 figure_of(const figure_t *figure)
@@ -67,6 +82,47 @@ figure_of(const figure_t *figure)
     print_figure(in_float ? "kt_mel_kernel<512>" : figure->kernel, gpu_kernel_names[figure->what], opts.n_fft, hop,
                  set.rows, &before, &cost);
     gpu_set_close(&set);
+}
+
+// The three kernels of constant-Q at 22,050 Hz, each alone: counters of a kernel are those of its name.
+static void
+figures_of_cqt(void)
+{
+    enum { FRAMES = 512, RATE_HZ = 22050, HOP = 512 };
+    static const char *const names[] = {"kt_cqt_halve_kernel", "kt_cqt_kernel<512>", "kt_cqt_sum_kernel"};
+    static const char *const what[]  = {"constant-Q, octaves", "constant-Q, transforms", "constant-Q, sum"};
+    kt_gpu_cqt_tables_t     *tables  = gpu_host(1, sizeof *tables);
+    gpu_must(kt_gpu_cqt_tables_fill(tables, RATE_HZ, HOP, 0) == KT_OK, "constant-Q");
+    const uint32_t           n_fft   = tables->config.n_fft;
+    const size_t             samples = kt_gpu_cqt_samples(n_fft, HOP, 0, FRAMES);
+    const uint64_t           octaves = kt_cuda_cqt_octaves(n_fft, HOP, FRAMES);
+    char                    *in      = gpu_host(1, sizeof tables->table + samples * sizeof(float));
+    const kt_cuda_cqt_part_t part    = {.frames = FRAMES, .samples = FRAMES * HOP};
+    memcpy(in, &tables->table, sizeof tables->table);
+    kt_cuda_cqt_t cqt = {.n_fft   = n_fft,
+                         .hop     = HOP,
+                         .parts   = gpu_copy(&part, sizeof part),
+                         .n       = 1,
+                         .longest = FRAMES,
+                         .rows    = FRAMES,
+                         .in      = gpu_copy(in, sizeof tables->table + samples * sizeof(float)),
+                         .octaves = gpu_new(octaves * sizeof(float)),
+                         .sums    = gpu_new((size_t)KT_CQT_OCTAVES * FRAMES * KT_CQT_CLASSES * sizeof(float)),
+                         .out     = gpu_new((size_t)FRAMES * KT_CQT_CLASSES * sizeof(float))};
+    gpu_must(kt_cuda_cqt(&cqt, tables->table.tap, NULL) == KT_OK && cudaDeviceSynchronize() == cudaSuccess, *names);
+    const double halved  = (double)octaves / FRAMES;
+    gpu_cost_t   cost[3] = {gpu_cost_halved(),
+                            gpu_cost_cqt(tables),
+                            {.fp32 = KT_CQT_CLASSES * (KT_CQT_OCTAVES + 8), .special = KT_CQT_CLASSES}};
+    cost[0].fp32 *= halved;
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        print_counted(names[k], what[k], n_fft, HOP, FRAMES, &cost[k]);
+    void *const all[] = {(void *)(uintptr_t)cqt.parts, (void *)(uintptr_t)cqt.in, cqt.octaves, cqt.sums, cqt.out};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        gpu_free(all[i]);
+    kt_gpu_cqt_tables_fini(tables);
+    free(tables);
+    free(in);
 }
 
 static void
@@ -96,6 +152,7 @@ gpu_figures(void)
 {
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         figure_of(&figures[i]);
+    figures_of_cqt();
     figure_of_pictures();
     return cudasim_finish() == 0 ? 0 : 1;
 }

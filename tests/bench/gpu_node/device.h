@@ -5,8 +5,9 @@
 
 typedef struct gpu_profile {
     const char *name;
-    double      bus_gb_s;                      // each way
-    double      first_ns, second_ns, fine_ns;  // a frame: first pass, chroma, the rhythm's finer mel rows
+    double      bus_gb_s;                              // each way
+    double      first_ns, second_ns, fine_ns, cqt_ns;  // a frame: first pass, chroma, the rhythm's finer mel rows,
+                                                       // constant-Q
 } gpu_profile_t;
 
 extern const gpu_profile_t GPU_PROFILES[];

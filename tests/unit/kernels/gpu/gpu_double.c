@@ -2,6 +2,7 @@
 
 #include "kernels/audio/cqt.h"
 #include "kernels/audio/plan.h"
+#include "kernels/gpu/cqt.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
 #include "kernels/gpu/private.h"
@@ -156,6 +157,47 @@ compute_images(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t 
     cr_assert_eq(kt_device_images(self->cpu, &span, item_at(lane, batch, layout, 0, part->first)), KT_OK);
 }
 
+// A stream that begins where the part's samples do, or where the stream does, on its grid of frames.
+static void
+compute_cqt(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch, const kt_gpu_layout_t *layout,
+            const kt_gpu_part_t *part)
+{
+    kt_gpu_cqt_config_t config;
+    kt_gpu_cqt_args_t   args;
+    kt_plan_t          *plan = NULL;
+    kt_device_job_t    *job  = NULL;
+    memcpy(&config, batch->config, sizeof config);
+    memcpy(&args, part->args, sizeof args);
+    const kt_frontend_opts_t opts    = {config.rate_hz, 2048, config.hop, 1, 1, KT_CQT_CLASSES};
+    const size_t             room    = kt_gpu_cqt_samples(config.n_fft, config.hop, 0, part->items);
+    const int64_t            from    = (int64_t)args.first * config.hop - kt_gpu_cqt_reach(config.n_fft, 0);
+    const size_t             outside = from < 0 ? (size_t)-from : 0, pad = from > 0 ? (size_t)from % config.hop : 0;
+    const size_t             left = (size_t)((int64_t)args.samples - from), end = left < room ? left : room;
+    const uint32_t           skip   = from > 0 ? args.first - (uint32_t)((size_t)from / config.hop) : args.first;
+    const size_t             frames = skip + part->items;
+    float *pcm = calloc(pad + end, sizeof *pcm), *chroma = calloc(frames * KT_CQT_CLASSES, sizeof *chroma);
+    cr_assert(pcm && chroma);
+    memcpy(pcm + pad, (const float *)(const void *)(lane->in + part->in + sizeof(kt_gpu_cqt_table_t)) + outside,
+           (end - outside) * sizeof *pcm);
+    cr_assert_eq(kt_plan_new(&plan, &opts), KT_OK);
+    cr_assert_eq(
+        kt_device_begin_chroma_cqt(self->cpu, plan, args.tuning, pcm, pad + end - outside, frames, chroma, &job),
+        KT_OK);
+    memcpy(item_at(lane, batch, layout, 0, part->first), chroma + (size_t)skip * KT_CQT_CLASSES,
+           part->items * KT_CQT_CLASSES * sizeof *chroma);
+    free(pcm);
+    free(chroma);
+    kt_plan_destroy(&plan);
+}
+
+static void (*const COMPUTE[KT_GPU_KINDS])(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch,
+                                           const kt_gpu_layout_t *layout, const kt_gpu_part_t *part) = {
+    [KT_GPU_FRONTEND] = compute_frames,
+    [KT_GPU_CHROMA]   = compute_frames,
+    [KT_GPU_IMAGE]    = compute_images,
+    [KT_GPU_CQT]      = compute_cqt,
+};
+
 static void
 compute(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch)
 {
@@ -166,7 +208,7 @@ compute(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch)
         if (batch->shape.section[i].is_zeroed)
             memset(lane->out + layout.at[i], 0, layout.size[i]);
     for (uint32_t i = 0; i < batch->n_parts; i++)
-        (batch->kind == KT_GPU_IMAGE ? compute_images : compute_frames)(self, lane, batch, &layout, &batch->parts[i]);
+        COMPUTE[batch->kind](self, lane, batch, &layout, &batch->parts[i]);
 }
 
 static kt_err_t

@@ -1,6 +1,7 @@
 // A few spans of sound with room for all of their rows, and threads that put them through a device.
 #pragma once
 
+#include "kernels/audio/cqt.h"
 #include "kernels/audio/plan.h"
 #include "kernels/gpu/gpus.h"
 
@@ -126,4 +127,22 @@ sound_check(const sound_t *self, const kt_frontend_opts_t *opts, uint32_t seed, 
     sound_run(&cpu, NULL);
     sound_same(&cpu, self, limit);
     sound_free(&cpu);
+}
+
+// Constant-Q chroma of a sound of its own, for free(); gpus NULL: the processor's.
+static inline float *
+sound_cqt(const kt_frontend_opts_t *opts, size_t frames, kt_gpus_t *gpus, kt_device_info_t *info)
+{
+    sound_t          sound  = sound_new(opts, frames, 3);
+    kt_device_job_t *job    = NULL;
+    float           *chroma = calloc(frames * KT_CQT_CLASSES, sizeof *chroma);
+    const size_t     n      = frames * opts->hop - opts->hop / 3;
+    cr_assert(chroma);
+    cr_assert_eq(gpus ? kt_device_gpu(&sound.device, gpus, NULL) : kt_device_cpu(&sound.device, NULL), KT_OK);
+    cr_assert_eq(kt_device_begin_chroma_cqt(sound.device, sound.plan, sound.tuning, sound.pcm, n, frames, chroma, &job),
+                 KT_OK);
+    cr_assert_eq(kt_device_end(sound.device, &job), KT_OK);
+    kt_device_info(sound.device, info);
+    sound_free(&sound);
+    return chroma;
 }

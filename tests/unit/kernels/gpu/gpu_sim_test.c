@@ -128,6 +128,40 @@ company_changes_nothing(const char *seed)
     check_clean();
 }
 
+// Whole and in pieces: the same bytes, and the processor's numbers.
+static void
+constant_q_agrees(const char *seed)
+{
+    enum { MANY = 300 };
+    kt_device_info_t info;
+    float           *cpu = sound_cqt(&gpu_defaults, MANY, NULL, &info), *made[2];
+    for (size_t i = 0; i < 2; i++) {
+        kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+        opts.max_bytes     = i ? 8 << 20 : 0;
+        kt_gpus_t *gpus    = open_sim(seed, opts);
+        made[i]            = sound_cqt(&gpu_defaults, MANY, gpus, &info);
+        cr_assert_eq(info.replaced, 0);
+        cr_assert_eq(info_of(gpus).parts > 1, i);
+        sound_same_row(cpu, made[i], MANY * KT_CQT_CLASSES, LIMIT, "chroma_cqt");
+        kt_gpus_close(&gpus);
+    }
+    cr_assert_eq(memcmp(made[0], made[1], MANY * KT_CQT_CLASSES * sizeof(float)), 0);
+    for (size_t i = 0; i < 2; i++)
+        free(made[i]);
+    free(cpu);
+    check_clean();
+}
+
+Test(gpu_sim, constant_q_is_the_processors_in_order)
+{
+    constant_q_agrees("0");
+}
+
+Test(gpu_sim, constant_q_is_the_processors_in_a_random_order)
+{
+    constant_q_agrees("5");
+}
+
 // What is counted is what crosses: further in, the runs of a batch and chroma's weights; further out, the peaks.
 Test(gpu_sim, bytes_over_the_bus_are_counted)
 {
@@ -377,7 +411,7 @@ Test(gpu_sim, a_warm_up_takes_the_memory_and_shows_the_first_error)
     cr_assert(strstr(refusals[0], "the plan failed: cudaErrorInvalidDeviceFunction"), "%s", refusals[0]);
     cr_assert_eq(kt_gpus_warm_up(gpus, sound.plan), KT_OK);
     cr_assert_gt(info_of(gpus).pool_bytes, 0);
-    cr_assert_eq(info_of(gpus).batches, 2);
+    cr_assert_eq(info_of(gpus).batches, 3);
     cr_assert_eq(info_of(gpus).lost, 0);
     sound_free(&sound);
     kt_gpus_close(&gpus);

@@ -1,6 +1,7 @@
 // A node's GPUs and a worker's device, on a GPU that is none (gpu_double.h).
 #include "common/clock.h"
 #include "common/log.h"
+#include "kernels/gpu/cqt.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
 #include "kernels/gpu/private.h"
@@ -134,6 +135,49 @@ Test(gpu, a_batch_has_a_bound_of_tunings)
         sound_check(&sounds[i], &gpu_defaults, i, 0);
         sound_free(&sounds[i]);
     }
+    kt_gpus_close(&gpus);
+}
+
+static void
+cqt_check(const kt_frontend_opts_t *opts, size_t frames, kt_gpus_t *gpus, float limit, uint64_t replaced)
+{
+    kt_device_info_t info;
+    float           *want = sound_cqt(opts, frames, NULL, &info), *got = sound_cqt(opts, frames, gpus, &info);
+    sound_same_row(want, got, frames * KT_CQT_CLASSES, limit, "chroma_cqt");
+    cr_assert_eq(info.replaced, replaced);
+    free(want);
+    free(got);
+}
+
+Test(gpu, constant_q_is_computed_whole_and_in_pieces)
+{
+    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+    kt_gpus_t    *gpus = open_double(1, opts);
+    cqt_check(&gpu_defaults, FRAMES, gpus, 0, 0);
+    cr_assert_eq(info_of(gpus).parts, 1);
+    kt_gpus_close(&gpus);
+    opts.max_bytes = 8 << 20;
+    gpus           = open_double(1, opts);
+    cqt_check(&gpu_defaults, 700, gpus, 1e-5F, 0);
+    cr_assert_gt(info_of(gpus).parts, 2);
+    cr_assert_eq(info_of(gpus).frames, 700);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, constant_q_that_the_kernels_lack_is_the_processors)
+{
+    const kt_frontend_opts_t early = {44100, 2048, 512, 128, 13, 12};
+    kt_gpus_t               *gpus  = open_double(1, KT_GPU_DEFAULTS);
+    cqt_check(&early, FRAMES, gpus, 0, 0);
+    cr_assert_eq(gpu_double.n_batches, 0);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, refused_constant_q_is_the_processors)
+{
+    kt_gpus_t *gpus   = open_double(1, KT_GPU_DEFAULTS);
+    gpu_double.refuse = KT_EINVAL;
+    cqt_check(&gpu_defaults, FRAMES, gpus, 0, 1);
     kt_gpus_close(&gpus);
 }
 
@@ -333,8 +377,11 @@ Test(gpu, the_layout_meets_its_contract)
     const kt_gpu_frames_t  frames = {.plan = sound.plan, .span = &sound.span, .rows = &rows, .chroma = sound.chroma};
     const kt_image_span_t  span   = {.n = 1, .width = 320, .height = 180};
     const kt_gpu_images_t  images = {.span = &span};
-    const kt_gpu_request_t all[]  = {
-         {&kt_gpu_frontend_kind, &frames, 3}, {&kt_gpu_chroma_kind, &frames, 3}, {&kt_gpu_image_kind, &images, 1}};
+    const kt_gpu_cqt_t     cqt    = {.config = {22050, 512, 1024, 0}};
+    const kt_gpu_request_t all[]  = {{&kt_gpu_frontend_kind, &frames, 3},
+                                     {&kt_gpu_chroma_kind, &frames, 3},
+                                     {&kt_gpu_image_kind, &images, 1},
+                                     {&kt_gpu_cqt_kind, &cqt, 3}};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
         kt_gpu_batch_t batch = {0};
         all[k].kind->describe(all[k].work, &batch);

@@ -1,5 +1,6 @@
 // The kinds without a device: what they need, what of a request lies in a part, what they read from results.
 #include "kernels/audio/plan.h"
+#include "kernels/gpu/cqt.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
 #include "kernels/gpu/kind.h"
@@ -74,6 +75,52 @@ Test(gpu_kinds, real_samples_are_counted_from_the_first_one_of_a_part)
     cr_assert_eq(args.real_begin, 0);
     cr_assert_eq(args.real_end, 2000 - 10 * HOP);
     kt_plan_destroy(&plan);
+}
+
+Test(gpu_kinds, constant_q_brings_zeros_where_the_stream_is_not)
+{
+    enum { FRAMES_OF_PART = 3, HOP_CQT = 64, N_FFT_CQT = 512 };
+    static kt_gpu_cqt_table_t table  = {.first = 7, .count = 9};
+    const kt_gpu_cqt_config_t config = {16000, HOP_CQT, N_FFT_CQT, 0};
+    const size_t              reach  = kt_gpu_cqt_reach(N_FFT_CQT, 0),
+                 room                = kt_gpu_cqt_samples(N_FFT_CQT, HOP_CQT, 0, FRAMES_OF_PART);
+    const size_t      n              = reach + 1000;
+    float            *pcm            = calloc(n, sizeof *pcm);
+    char             *to             = calloc(1, sizeof table + room * sizeof *pcm);
+    kt_gpu_cqt_t      cqt            = {.config = config, .tuning = 0.25, .table = &table, .pcm = pcm, .n = n};
+    kt_gpu_cqt_args_t args;
+    kt_gpu_batch_t    batch = {0};
+    cr_assert(pcm && to);
+    for (size_t i = 0; i < n; i++)
+        pcm[i] = (float)(i + 1);
+    kt_gpu_cqt_kind.describe(&cqt, &batch);
+    cr_assert_eq(batch.shape.first_bytes + 2 * batch.shape.next_bytes, sizeof table + room * sizeof *pcm);
+    const float        *samples  = (const float *)(const void *)(to + sizeof table);
+    static const size_t firsts[] = {0, 5, 1000};
+    for (size_t f = 0; f < sizeof firsts / sizeof *firsts; f++) {
+        memset(to, 0xff, sizeof table + room * sizeof *pcm);
+        kt_gpu_cqt_kind.copy_in(&cqt, firsts[f], FRAMES_OF_PART, to);
+        kt_gpu_cqt_kind.describe_part(&cqt, firsts[f], FRAMES_OF_PART, &args);
+        cr_assert_eq(args.first, firsts[f]);
+        cr_assert_eq(args.samples, n);
+        cr_assert_eq(memcmp(to, &table, sizeof table), 0);
+        for (size_t i = 0; i < room; i++) {
+            const int64_t at = (int64_t)(firsts[f] * HOP_CQT + i) - (int64_t)reach;
+            cr_assert_eq(samples[i], at >= 0 && at < (int64_t)n ? (float)(at + 1) : 0, "part %zu, sample %zu", f, i);
+        }
+    }
+    free(pcm);
+    free(to);
+}
+
+// An octave's samples are those that the filter needs for the next one, and its frames.
+Test(gpu_kinds, an_octave_reaches_as_far_as_the_next_one_needs)
+{
+    for (uint32_t n_fft = 512; n_fft <= 4096; n_fft *= 2) {
+        cr_assert_eq(kt_gpu_cqt_reach(n_fft, KT_CQT_OCTAVES - 1), n_fft / 2);
+        for (uint32_t octave = 1; octave < KT_CQT_OCTAVES; octave++)
+            cr_assert_eq(kt_gpu_cqt_reach(n_fft, octave - 1), 2 * kt_gpu_cqt_reach(n_fft, octave) + KT_HALF_BAND_LEAD);
+    }
 }
 
 Test(gpu_kinds, peaks_come_in_the_order_of_frames)
