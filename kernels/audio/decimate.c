@@ -43,7 +43,7 @@ kt_half_band_init(kt_half_band_t *self)
     double cosine[KT_HALF_BAND_N_FFT];
     for (uint32_t i = 0; i < KT_HALF_BAND_N_FFT; i++)
         cosine[i] = cos(2 * PI * i / KT_HALF_BAND_N_FFT);
-    for (uint32_t k = 0; k <= KT_HALF_BAND_N_FFT / 4; k++) {
+    for (uint32_t k = 0; k < KT_HALF_BAND_BINS; k++) {
         double sum = self->tap[0];
         for (uint32_t i = 1; i <= KT_HALF_BAND_REACH; i++)
             sum += 2 * self->tap[i] * cosine[k * i % KT_HALF_BAND_N_FFT];

@@ -13,13 +13,14 @@ enum {
     KT_HALF_BAND_N_FFT         = 2048,  // samples that a block reads in all
     KT_HALF_BAND_STEP          = 1664,  // samples from block to block
     KT_HALF_BAND_OUT           = KT_HALF_BAND_STEP / 2,
+    KT_HALF_BAND_BINS          = KT_HALF_BAND_N_FFT / 4 + 1,
     KT_HALF_BAND_SCRATCH_BYTES = 3 * KT_HALF_BAND_N_FFT / 2 * 64,
 };
 
 typedef struct kt_half_band {
     kt_plan_t *whole, *half;                 // transforms of N_FFT and N_FFT / 2 real samples, under a window of ones
     float      tap[KT_HALF_BAND_REACH + 1];  // from the middle outwards
-    float      response[KT_HALF_BAND_N_FFT / 4 + 1];  // up to the new Nyquist frequency, with the transforms' scale
+    float      response[KT_HALF_BAND_BINS];  // up to the new Nyquist frequency, with the transforms' scale
 } kt_half_band_t;
 
 // KT_ENOMEM. A zeroed struct may be finished.

@@ -73,9 +73,7 @@ cqt_launch(const kt_gpu_job_t *job)
                                .octaves = work + sums_floats(batch),
                                .sums    = work,
                                .out     = kt_gpu_section(lane, 0)};
-    // The taps are the same in all tables; the batch's input is still in pinned memory.
-    const kt_gpu_cqt_table_t *table = (const kt_gpu_cqt_table_t *)(const void *)(lane->in + batch->parts[0].in);
-    return kt_cuda_cqt(&cqt, table->tap, lane->stream);
+    return kt_cuda_cqt(&cqt, lane->stream);
 }
 
 const kt_gpu_launcher_t kt_gpu_cqt_launcher = {cqt_prepare, cqt_fill_side, cqt_launch};

@@ -1,11 +1,11 @@
 // Chroma of the constant-Q transform: the octaves' samples one below the other, then all octaves' transforms at once,
 // then their sum.
 //
-// The filter between octaves is summed directly (379 taps), where the CPU transforms: a thread makes sixteen values in
-// a row, so a sample that it reads serves eight taps of them; the taps are parameters of the kernel, so that they are
-// operands and no loads. They are added from both ends to the middle, eight at a time: of a sound above the octave only
-// the rounding of these sums is left. (One after the other they fail golden_gpu.py's chirp_linear by 1.3e-4.) Even and
-// odd samples lie apart in shared memory, with a gap after sixteen, so that a warp's loads meet in no bank.
+// The filter between octaves is the CPU's overlap-save (kernels/cpu/decimate.c): its blocks begin at multiples of
+// KT_HALF_BAND_OUT of the stream, so that a sample has one value whatever the part. Of a sound above the octave only
+// the rounding is left, and the response above the new Nyquist frequency must be zero: a direct sum of the 379 taps
+// fails golden_gpu.py's chirp_linear, in double too. Two blocks of the filter go back side by side, as the inverse
+// transform is of half the size.
 //
 // The transforms are those of the second pass without a window. A block makes some frames of one octave: its samples
 // pass through a ring, the table of the tuning is in shared memory, and each octave has rows of its own, so that the
@@ -14,24 +14,18 @@
 #include "kernels/cuda/frame.cuh"
 
 enum {
-    HALVE_THREADS = 128,
-    HALVE_EACH    = 16,
-    HALVE_OUT     = HALVE_THREADS * HALVE_EACH,
-    HALVE_TAPS    = 8,                        // at a time
-    HALVE_STEPS   = 192,                      // taps of the even, and of the odd samples
-    HALVE_HALF    = HALVE_OUT + HALVE_STEPS,  // even samples of a block, and odd ones
-    HALVE_CELLS   = HALVE_HALF + HALVE_HALF / HALVE_EACH,
-    HALVE_MIDDLE  = KT_HALF_BAND_LEAD / 2,
+    HALVE_POINTS  = KT_HALF_BAND_N_FFT / 2,
+    HALVE_THREADS = HALVE_POINTS / 8,
+    HALVE_SIDE    = 2,                       // blocks of the filter side by side
+    HALVE_RUN     = 4,                       // times, so that the roots are computed once
+    HALVE_EACH    = HALVE_RUN * HALVE_SIDE,  // blocks of the filter per block of threads
     RUN_FRAMES    = 32,
     SUM_THREADS   = 128
 };
-static_assert(2 * HALVE_MIDDLE == HALVE_STEPS && KT_HALF_BAND_REACH < 2 * HALVE_MIDDLE, "taps of half the samples");
-static_assert(HALVE_STEPS / 2 % HALVE_TAPS == 0, "steps of either side");
 
-// From the first sample that a value reads: [0] of the even samples, [1] of the odd ones.
-struct kt_halves {
-    float tap[2][HALVE_STEPS];
-};
+typedef kt_fft<float, HALVE_POINTS>     whole_fft_t;
+typedef kt_fft<float, HALVE_POINTS / 2> half_fft_t;
+static_assert(half_fft_t::THREADS * HALVE_SIDE == HALVE_THREADS, "all threads transform back");
 
 // What all kernels get; reach: kt_gpu_cqt_reach of each octave.
 struct kt_cqt_launch : kt_cuda_cqt_t {
@@ -43,6 +37,13 @@ __device__ __forceinline__ uint64_t
 octave_samples(const kt_cqt_launch &cqt, const kt_cuda_cqt_part_t &part, uint32_t octave)
 {
     return (uint64_t)(part.frames - 1) * (cqt.hop >> octave) + 2 * (uint64_t)cqt.reach[octave];
+}
+
+// Number of the first one of them in the stream.
+__device__ __forceinline__ int64_t
+octave_begin(const kt_cqt_launch &cqt, const kt_cuda_cqt_part_t &part, uint32_t octave)
+{
+    return (int64_t)((uint64_t)part.first * (cqt.hop >> octave)) - cqt.reach[octave];
 }
 
 // The part's samples in an octave: its input, or what the filter has made.
@@ -57,63 +58,102 @@ octave_at(const kt_cqt_launch &cqt, const kt_cuda_cqt_part_t &part, uint32_t oct
     return at;
 }
 
-// HALVE_TAPS taps of a thread's values, the last one first if `down`.
-template <bool down>
-__device__ __forceinline__ void
-add_taps(const float *cell, unsigned first, const float *tap, float sum[HALVE_EACH])
+// Number of the filter's block that value `at` of an octave is in.
+__device__ __forceinline__ int64_t
+halve_block(int64_t at)
 {
-    float x[HALVE_EACH + HALVE_TAPS - 1];
+    return at / KT_HALF_BAND_OUT - (at % KT_HALF_BAND_OUT < 0 ? 1 : 0);
+}
+
+// What a block of kt_cqt_halve_kernel keeps in shared memory.
+struct kt_halve_workspace {
+    kt_complex<float> cell[HALVE_POINTS + HALVE_POINTS / whole_fft_t::GAP_AFTER];
+    kt_complex<float> bin[HALVE_SIDE][KT_HALF_BAND_BINS];
+};
+
+// Bins of a block of the filter, whose first sample is in[from]; samples that the part does not have are zeros.
+__device__ __forceinline__ void
+halve_forward(whole_fft_t &fft, kt_halve_workspace &own, kt_complex<float> *bin, const float *response, const float *in,
+              int64_t from, uint64_t samples, unsigned t)
+{
+    kt_complex<float> z[8];
+    auto              take = [&](unsigned k, float re, float im) {
+        if (k < KT_HALF_BAND_BINS)
+            bin[k] = {re * (0.5F * response[k]), im * (0.5F * response[k])};
+    };
 #pragma unroll
-    for (unsigned i = 0; i < HALVE_EACH + HALVE_TAPS - 1; i++)
-        x[i] = cell[first + i + (first + i) / HALVE_EACH];
+    for (unsigned i = 0; i < 8; i++) {
+        const uint64_t at = (uint64_t)from + 2 * (t + i * HALVE_THREADS);
+        z[i]              = {at < samples ? in[at] : 0, at + 1 < samples ? in[at + 1] : 0};
+    }
+    fft.run(z, own.cell, t);
+    kt_real_spectrum<float, HALVE_POINTS>(z, own.cell, t, fft.real, take);
+}
+
+// From the bins of every second sample to those of complex samples (even, odd), real and imaginary part exchanged: so
+// the forward transform is the inverse one.
+__device__ __forceinline__ void
+halve_pack(kt_complex<float> x[8], const kt_complex<float> *bin, kt_complex<float> root, unsigned t)
+{
+    const kt_complex<float> sixteenth = {0.92387953f, -0.38268343f};
+    kt_complex<float>       w[8]      = {root, kt_times(root, sixteenth)};
 #pragma unroll
-    for (unsigned i = 0; i < HALVE_TAPS; i++) {
-        const unsigned k = down ? HALVE_TAPS - 1 - i : i;
+    for (unsigned i = 2; i < 8; i++)
+        w[i] = i < 4 ? kt_eighth(w[i - 2]) : kt_quarter(w[i - 4]);
 #pragma unroll
-        for (unsigned j = 0; j < HALVE_EACH; j++)
-            sum[j] = fmaf(tap[first + k], x[k + j], sum[j]);
+    for (unsigned i = 0; i < 8; i++) {
+        const unsigned          k = t + i * half_fft_t::THREADS;
+        const kt_complex<float> a = bin[k], b = bin[HALVE_POINTS / 2 - k];
+        const float             sr = a.re + b.re, si = a.im - b.im, dr = a.re - b.re, di = a.im + b.im;
+        x[i] = {si + fmaf(dr, w[i].re, di * w[i].im), sr - fmaf(di, w[i].re, -dr * w[i].im)};
     }
 }
 
-// One block per HALVE_OUT values of a part. Index i of even or odd samples lies in cell i + i / 16.
+// One block per HALVE_EACH blocks of the filter (x) of a part (y).
 __global__ void
-__launch_bounds__(HALVE_THREADS) kt_cqt_halve_kernel(const __grid_constant__ kt_cqt_launch cqt,
-                                                     const __grid_constant__ kt_halves halves, uint32_t octave)
+__launch_bounds__(HALVE_THREADS) kt_cqt_halve_kernel(const __grid_constant__ kt_cqt_launch cqt, uint32_t octave)
 {
-    __shared__ float         cell[2][HALVE_CELLS];
-    const kt_cuda_cqt_part_t part = cqt.parts[blockIdx.y];
-    const uint64_t           n = octave_samples(cqt, part, octave), above = octave_samples(cqt, part, octave - 1);
-    const uint64_t           first = (uint64_t)blockIdx.x * HALVE_OUT;
-    if (first >= n)
-        return;
-    const float *in  = octave_at(cqt, part, octave - 1);
-    float       *out = octave_at(cqt, part, octave);
-    for (unsigned i = threadIdx.x; i < 2 * HALVE_HALF; i += HALVE_THREADS) {
-        const unsigned at                 = i / 2;
-        cell[i % 2][at + at / HALVE_EACH] = 2 * first + i < above ? in[2 * first + i] : 0;
-    }
-    __syncthreads();
-
-    // From both ends to the middle, where the large taps are.
-    float          sum[HALVE_EACH] = {};
-    const unsigned row             = threadIdx.x * (HALVE_EACH + 1);
-    for (unsigned step = 0; step < HALVE_STEPS / 2; step += HALVE_TAPS)
-        for (unsigned half = 0; half < 2; half++) {
-            add_taps<false>(cell[half] + row, step, halves.tap[half], sum);
-            add_taps<true>(cell[half] + row, HALVE_STEPS - HALVE_TAPS - step, halves.tap[half], sum);
+    __shared__ kt_halve_workspace own;
+    const kt_cuda_cqt_part_t      part = cqt.parts[blockIdx.y];
+    const uint64_t                n = octave_samples(cqt, part, octave), above = octave_samples(cqt, part, octave - 1);
+    const int64_t                 begin    = octave_begin(cqt, part, octave);
+    const int64_t                 first    = halve_block(begin) + (int64_t)blockIdx.x * HALVE_EACH;
+    const int64_t                 end      = ((int64_t)part.samples + (1 << octave) - 1) >> octave;
+    const float                  *in       = octave_at(cqt, part, octave - 1);
+    float                        *out      = octave_at(cqt, part, octave);
+    const float                  *response = ((const kt_gpu_cqt_table_t *)((const char *)cqt.in + part.in))->response;
+    const unsigned                side = threadIdx.x / half_fft_t::THREADS, t = threadIdx.x % half_fft_t::THREADS;
+    whole_fft_t                   whole;
+    half_fft_t                    half;
+    whole.prepare(threadIdx.x);
+    half.prepare(t);
+    for (unsigned run = 0; run < HALVE_RUN; run++) {
+        kt_complex<float> x[8] = {};
+        const int64_t     at   = (first + run * HALVE_SIDE) * KT_HALF_BAND_OUT;
+        if (at >= begin + (int64_t)n)
+            return;
+        if (at < end && at + HALVE_SIDE * KT_HALF_BAND_OUT > 0) {
+            for (unsigned i = 0; i < HALVE_SIDE; i++) {
+                const int64_t from = 2 * (at + i * KT_HALF_BAND_OUT) - KT_HALF_BAND_LEAD;
+                halve_forward(whole, own, own.bin[i], response, in, from - octave_begin(cqt, part, octave - 1), above,
+                              threadIdx.x);
+            }
+            __syncthreads();
+            halve_pack(x, own.bin[side], half.real, t);
+            half.run(x, own.cell + side * (sizeof own.cell / sizeof *own.cell / HALVE_SIDE), t);
         }
-
-    // Through shared memory, so that a warp writes in a row. Outside of the stream is nothing.
-    __syncthreads();
+        // Outside of the stream is nothing.
+        const int64_t from = at + side * KT_HALF_BAND_OUT - KT_HALF_BAND_LEAD / 2;
 #pragma unroll
-    for (unsigned i = 0; i < HALVE_EACH; i++)
-        cell[0][row + i] = sum[i];
-    __syncthreads();
-    const int64_t begin = (int64_t)((uint64_t)part.first * (cqt.hop >> octave)) - cqt.reach[octave];
-    const int64_t end   = ((int64_t)part.samples + (1 << octave) - 1) >> octave;
-    for (unsigned i = threadIdx.x; i < HALVE_OUT && first + i < n; i += HALVE_THREADS) {
-        const int64_t at = begin + (int64_t)first + i;
-        out[first + i]   = at >= 0 && at < end ? cell[0][i + i / HALVE_EACH] : 0;
+        for (unsigned i = 0; i < 8; i++) {
+            const unsigned k        = 2 * (t + i * half_fft_t::THREADS);
+            const float    value[2] = {x[i].im, x[i].re};
+            if (k < KT_HALF_BAND_LEAD / 2 || k >= KT_HALF_BAND_LEAD / 2 + KT_HALF_BAND_OUT)
+                continue;
+            for (unsigned odd = 0; odd < 2; odd++)
+                if (const int64_t here = from + k + odd; here >= begin && here < begin + (int64_t)n)
+                    out[here - begin] = here >= 0 && here < end ? value[odd] : 0;
+        }
     }
 }
 
@@ -253,25 +293,24 @@ kt_cuda_cqt_octaves(uint32_t n_fft, uint32_t hop, uint32_t frames)
 }
 
 extern "C" kt_err_t
-kt_cuda_cqt(const kt_cuda_cqt_t *self, const float tap[KT_HALF_BAND_REACH + 1], cudaStream_t stream)
+kt_cuda_cqt(const kt_cuda_cqt_t *self, cudaStream_t stream)
 {
     const uint32_t points = self->n_fft / 2;
     const uint32_t shared = (uint32_t)((sizeof(kt_cqt_workspace) + 15) / 16 * 16) + cells_bytes(points) +
                             2 * points * (uint32_t)sizeof(float);
-    kt_cqt_launch cqt    = {*self, {}};
-    kt_halves     halves = {};
+    kt_cqt_launch cqt = {*self, {}};
     if (!kt_cuda_is_fused(self->n_fft) || self->n > UINT16_MAX)
         return KT_EINVAL;
     if (self->n == 0 || self->longest == 0)
         return KT_OK;
     for (uint32_t octave = 0; octave < KT_CQT_OCTAVES; octave++)
         cqt.reach[octave] = kt_gpu_cqt_reach(self->n_fft, octave);
-    for (int i = -KT_HALF_BAND_REACH; i <= KT_HALF_BAND_REACH; i++)
-        halves.tap[i & 1][(i + 2 * HALVE_MIDDLE) / 2] = tap[i < 0 ? -i : i];
     for (uint32_t octave = 1; octave < KT_CQT_OCTAVES; octave++) {
-        const uint64_t n = kt_gpu_cqt_samples(self->n_fft, self->hop, octave, self->longest);
-        KT_LAUNCH(kt_cqt_halve_kernel, dim3((unsigned)((n + HALVE_OUT - 1) / HALVE_OUT), self->n), dim3(HALVE_THREADS),
-                  0, stream, cqt, halves, octave);
+        // One more: a part's first and last block are cut.
+        const uint64_t blocks =
+            kt_gpu_cqt_samples(self->n_fft, self->hop, octave, self->longest) / KT_HALF_BAND_OUT + 2;
+        KT_LAUNCH(kt_cqt_halve_kernel, dim3((unsigned)((blocks + HALVE_EACH - 1) / HALVE_EACH), self->n),
+                  dim3(HALVE_THREADS), 0, stream, cqt, octave);
     }
     const dim3 grid((self->longest + RUN_FRAMES - 1) / RUN_FRAMES, self->n, KT_CQT_OCTAVES);
     KT_LAUNCH_BY_POINTS(kt_cqt_kernel, self->n_fft, grid, shared, stream, cqt);

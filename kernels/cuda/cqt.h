@@ -31,10 +31,9 @@ typedef struct kt_cuda_cqt {
 
 // Floats that a part takes in `octaves`.
 uint64_t kt_cuda_cqt_octaves(uint32_t n_fft, uint32_t hop, uint32_t frames);
-// taps: of the half-band filter, host memory, the same for all parts. KT_EINVAL: a transform of another size than 512
+// KT_EINVAL: a transform of another size than 512
 // to 4096; KT_EIO.
-KT_MUST_USE kt_err_t kt_cuda_cqt(const kt_cuda_cqt_t *self, const float tap[KT_HALF_BAND_REACH + 1],
-                                 cudaStream_t stream);
+KT_MUST_USE kt_err_t kt_cuda_cqt(const kt_cuda_cqt_t *self, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -18,13 +18,13 @@ typedef struct kt_gpu_cqt_config {
 
 enum { KT_GPU_CQT_WEIGHTS = 768 };  // some 690 for any rate and hop
 
-// Of a tuning: kt_cqt_basis_t, and the filter's taps from the middle outwards. A multiple of 16 bytes.
+// Of a tuning: kt_cqt_basis_t, and the filter's response (kt_half_band_t). A multiple of 16 bytes.
 typedef struct kt_gpu_cqt_table {
     kt_cqt_turn_t turn[KT_CQT_MAX_BINS];
     kt_cqt_row_t  row[KT_CQT_PER_OCTAVE];
     float         weight[KT_GPU_CQT_WEIGHTS];
-    float         tap[KT_HALF_BAND_REACH + 1];
-    uint32_t      first, count;
+    float         response[KT_HALF_BAND_BINS];
+    uint32_t      first, count, reserved;
 } kt_gpu_cqt_table_t;
 
 // Of a part: its first frame, and the samples of the whole stream. tuning is that of the table.
@@ -42,11 +42,13 @@ typedef struct kt_gpu_cqt {
     float                    *chroma;  // [frames][12]
 } kt_gpu_cqt_t;
 
-// Samples of octave i that a part has before those of its first frame's centre, and after its last frame's.
+// Samples of octave i that a part has before those of its first frame's centre, and after its last frame's: half a
+// frame of the last octave, and of each other one what whole blocks of the filter read for the next.
 static inline uint32_t
 kt_gpu_cqt_reach(uint32_t n_fft, uint32_t octave)
 {
-    return ((n_fft / 2 + KT_HALF_BAND_LEAD) << (KT_CQT_OCTAVES - 1 - octave)) - KT_HALF_BAND_LEAD;
+    const uint32_t beyond = KT_HALF_BAND_STEP + KT_HALF_BAND_LEAD;
+    return ((n_fft / 2 + beyond) << (KT_CQT_OCTAVES - 1 - octave)) - beyond;
 }
 
 static inline uint64_t

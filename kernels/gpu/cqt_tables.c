@@ -20,7 +20,7 @@ tables_make(kt_gpu_cqt_tables_t *self, uint32_t rate_hz, uint32_t hop, double tu
     memcpy(self->table.turn, self->basis.turn, sizeof self->table.turn);
     memcpy(self->table.row, self->basis.row, sizeof self->table.row);
     memcpy(self->table.weight, self->basis.weight, sizeof self->table.weight);
-    memcpy(self->table.tap, self->half_band.tap, sizeof self->table.tap);
+    memcpy(self->table.response, self->half_band.response, sizeof self->table.response);
     self->table.first = self->basis.first;
     self->table.count = self->basis.count;
     self->config      = (kt_gpu_cqt_config_t){rate_hz, hop, n_fft, 0};

@@ -109,7 +109,7 @@ figures_of_cqt(void)
                          .octaves = gpu_new(octaves * sizeof(float)),
                          .sums    = gpu_new((size_t)KT_CQT_OCTAVES * FRAMES * KT_CQT_CLASSES * sizeof(float)),
                          .out     = gpu_new((size_t)FRAMES * KT_CQT_CLASSES * sizeof(float))};
-    gpu_must(kt_cuda_cqt(&cqt, tables->table.tap, NULL) == KT_OK && cudaDeviceSynchronize() == cudaSuccess, *names);
+    gpu_must(kt_cuda_cqt(&cqt, NULL) == KT_OK && cudaDeviceSynchronize() == cudaSuccess, *names);
     const double halved  = (double)octaves / FRAMES;
     gpu_cost_t   cost[3] = {gpu_cost_halved(),
                             gpu_cost_cqt(tables),

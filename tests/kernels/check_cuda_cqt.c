@@ -82,7 +82,7 @@ launch(launched_t *self, float *out)
                                 .octaves = device_new(self->octaves * sizeof(float)),
                                 .sums    = device_new((size_t)KT_CQT_OCTAVES * self->rows * KT_CQT_CLASSES * 4),
                                 .out     = device_new((size_t)self->rows * KT_CQT_CLASSES * sizeof(float))};
-    check(kt_cuda_cqt(&cqt, work->table->tap, NULL) == KT_OK, "cqt: launch");
+    check(kt_cuda_cqt(&cqt, NULL) == KT_OK, "cqt: launch");
     device_read(out, cqt.out, (size_t)self->rows * KT_CQT_CLASSES * sizeof *out);
     void *const all[] = {in, (void *)(uintptr_t)cqt.parts, cqt.octaves, cqt.sums, cqt.out};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -154,16 +154,15 @@ streams_are_right(size_t s, signal_kind_t kind, size_t frames)
 static void
 sizes_that_the_kernels_lack_are_refused(void)
 {
-    static const uint32_t lacking[][2]                = {{8000, 512}, {22050, 500}, {8500, 64}, {44100, 512}};
-    kt_gpu_cqt_tables_t  *tables                      = calloc(1, sizeof *tables);
-    const kt_cuda_cqt_t   small                       = {.n_fft = 256, .hop = 64, .n = 1, .longest = 1, .rows = 1};
-    const float           tap[KT_HALF_BAND_REACH + 1] = {0};
+    static const uint32_t lacking[][2] = {{8000, 512}, {22050, 500}, {8500, 64}, {44100, 512}};
+    kt_gpu_cqt_tables_t  *tables       = calloc(1, sizeof *tables);
+    const kt_cuda_cqt_t   small        = {.n_fft = 256, .hop = 64, .n = 1, .longest = 1, .rows = 1};
     if (!check(tables != NULL, "memory"))
         return;
     for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++)
         check(kt_gpu_cqt_tables_fill(tables, lacking[i][0], lacking[i][1], 0) == KT_EINVAL, "cqt: %u Hz, hop %u",
               lacking[i][0], lacking[i][1]);
-    check(kt_cuda_cqt(&small, tap, NULL) == KT_EINVAL, "cqt: n_fft 256");
+    check(kt_cuda_cqt(&small, NULL) == KT_EINVAL, "cqt: n_fft 256");
     kt_gpu_cqt_tables_fini(tables);
     free(tables);
 }
