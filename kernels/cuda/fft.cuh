@@ -104,11 +104,27 @@ kt_interleave(kt_complex<T> x[8])
     x[1] = x[4], x[2] = x1, x[4] = x2, x[3] = x[5], x[5] = x[6], x[6] = x3;
 }
 
-template <typename T>
+// A root and its powers. exact: each from its angle, else by multiplication, which saves registers and costs a float
+// some last bits.
+template <typename T, bool exact> struct kt_roots {
+    kt_complex<T> first, second, fourth;
+
+    __device__ __forceinline__ void prepare(unsigned part, unsigned whole)
+    {
+        first = kt_root<T>(part, whole);
+        if (exact) {
+            second = kt_root<T>(part, whole / 2);
+            fourth = kt_root<T>(part, whole / 4);
+        }
+    }
+};
+
+template <typename T, bool exact>
 __device__ __forceinline__ void
-kt_fft8(kt_complex<T> x[8], kt_complex<T> w)
+kt_fft8(kt_complex<T> x[8], const kt_roots<T, exact> &root)
 {
-    const kt_complex<T> w2 = kt_times(w, w), w4 = kt_times(w2, w2);
+    const kt_complex<T> w = root.first, w2 = exact ? root.second : kt_times(w, w),
+                        w4 = exact ? root.fourth : kt_times(w2, w2);
 #pragma unroll
     for (int r = 0; r < 4; r++)
         kt_step(x[r], x[r + 4], w4);
@@ -142,10 +158,12 @@ kt_fft8_plain(kt_complex<T> x[8])
     kt_interleave(x);
 }
 
-// One thread's roots: of the second and third radix-8 pass, and of the step from complex to real.
-template <typename T, int POINTS> struct kt_fft {
+// One thread's roots: of the second and third radix-8 pass, of the last one (only if exact), and of the step from
+// complex to real.
+template <typename T, int POINTS, bool exact = false> struct kt_fft {
     enum { THREADS = POINTS / 8, GAP_AFTER = 128 / (int)sizeof(kt_complex<T>) };
-    kt_complex<T> second, third, real;
+    kt_roots<T, exact> second, third;
+    kt_complex<T>      last, real;
 
     __device__ __forceinline__ static unsigned place(unsigned i)
     {
@@ -154,9 +172,11 @@ template <typename T, int POINTS> struct kt_fft {
 
     __device__ __forceinline__ void prepare(unsigned t)
     {
-        second = kt_root<T>(t % 8, 64);
-        third  = kt_root<T>(t % 64, 512);
-        real   = kt_root<T>(t, 2 * POINTS);
+        second.prepare(t % 8, 64);
+        third.prepare(t % 64, 512);
+        if (exact)
+            last = kt_root<T>(t, POINTS);
+        real = kt_root<T>(t, 2 * POINTS);
     }
 
     // Eight values to `first` + s * stride, and from there the eight of the next pass. The first barrier waits for
@@ -177,7 +197,7 @@ template <typename T, int POINTS> struct kt_fft {
     // The passes that remain after those of radix 8, on values that the thread already holds.
     __device__ __forceinline__ void finish(kt_complex<T> x[8])
     {
-        const kt_complex<T> w = kt_times(real, real), eighth = kt_eighth(w);
+        const kt_complex<T> w = exact ? last : kt_times(real, real), eighth = kt_eighth(w);
         if (POINTS == 256 || POINTS == 2048) {
             const kt_complex<T> w2 = kt_times(w, w);
             kt_fft4(x[0], x[2], x[4], x[6], w, w2);

@@ -18,17 +18,24 @@ enum {
     POINTS_THREAD = 8
 };
 
-// kt_fft::run and kt_real_spectrum of one thread, times threads.
+// kt_fft::run of one thread, times threads. exact: roots are no products.
 static double
-transform(uint32_t n_fft)
+passes(uint32_t points, bool exact)
 {
-    const uint32_t points = n_fft / 2;
-    const double   first = 10 * STEP_PLAIN + 2 * STEP, eight = 2 * TIMES + EIGHTH + 12 * STEP;
-    const double   four = 2 * TIMES + EIGHTH + 8 * STEP, two = TIMES + EIGHTH + 4 * STEP;
-    const double   last    = points == 512 ? 0 : points == 1024 ? two : four;
-    const double   passes  = first + eight + (points > 256 ? eight : 0) + last;
+    const double product = exact ? 0 : TIMES;
+    const double first = 10 * STEP_PLAIN + 2 * STEP, eight = 2 * product + EIGHTH + 12 * STEP;
+    const double four = product + TIMES + EIGHTH + 8 * STEP, two = product + EIGHTH + 4 * STEP;
+    const double last = points == 512 ? 0 : points == 1024 ? two : four;
+    return (first + eight + (points > 256 ? eight : 0) + last) * points / POINTS_THREAD;
+}
+
+// The same and kt_real_spectrum.
+static double
+transform(uint32_t n_fft, bool exact)
+{
+    const uint32_t points  = n_fft / 2;
     const double   to_real = 4 * (TIMES + 4 + 6 + 4);
-    return (passes + to_real) * points / POINTS_THREAD;
+    return passes(points, exact) + to_real * points / POINTS_THREAD;
 }
 
 static double
@@ -61,9 +68,9 @@ add_spectrum(const kt_plan_t *plan, bool in_double, gpu_cost_t *out)
             log2++;
         out->fp64 += n * (3 + COSPI_DOUBLE) + 2.5 * n * log2;
     } else if (in_double) {
-        out->fp64 += transform(plan->opts.n_fft) + 2 * n;
+        out->fp64 += transform(plan->opts.n_fft, false) + 2 * n;
     } else {
-        out->fp32 += transform(plan->opts.n_fft) + 2 * n;
+        out->fp32 += transform(plan->opts.n_fft, false) + 2 * n;
     }
 }
 
@@ -132,18 +139,33 @@ gpu_cost(const kt_plan_t *plan, const kt_cuda_plan_t *tables, gpu_kernel_t kerne
     return out;
 }
 
+// kt_fft::prepare of one thread with exact roots, `last` if the transform has a last pass: cosine and sine of each.
+static double
+exact_roots(bool last)
+{
+    return 2 * COSPI_DOUBLE * (last ? 8 : 7);
+}
+
 gpu_cost_t
 gpu_cost_cqt(const kt_gpu_cqt_tables_t *tables)
 {
-    const kt_cqt_row_t *last = &tables->table.row[KT_CQT_PER_OCTAVE - 1];
+    enum { RUN_FRAMES = 32 };  // cqt.cu
+    const uint32_t      n_fft = tables->config.n_fft;
+    const kt_cqt_row_t *last  = &tables->table.row[KT_CQT_PER_OCTAVE - 1];
     const double        bins = tables->table.count, weights = (double)(last->offset + last->count);
-    const double        rows = KT_CQT_PER_OCTAVE * (3 + ROOT_FLOAT) + 3 * KT_CQT_CLASSES;
-    return (gpu_cost_t){.fp32    = KT_CQT_OCTAVES * (transform(tables->config.n_fft) + 8 * bins + 4 * weights + rows),
+    const double        rows    = KT_CQT_PER_OCTAVE * (3 + ROOT_FLOAT) + 3 * KT_CQT_CLASSES;
+    const double        threads = n_fft / 2.0 / POINTS_THREAD;
+    return (gpu_cost_t){.fp64    = KT_CQT_OCTAVES * threads * exact_roots(n_fft != 1024) / RUN_FRAMES,
+                        .fp32    = KT_CQT_OCTAVES * (transform(n_fft, true) + 8 * bins + 4 * weights + rows),
                         .special = KT_CQT_OCTAVES * KT_CQT_PER_OCTAVE};
 }
 
 gpu_cost_t
 gpu_cost_halved(void)
 {
-    return (gpu_cost_t){.fp32 = 2.0 * 2 * KT_HALF_BAND_LEAD};  // the taps, with zeros at both ends
+    enum { BLOCKS = 16, THREADS = KT_HALF_BAND_N_FFT / 2 / POINTS_THREAD, BACK = KT_HALF_BAND_N_FFT / 4 };  // cqt.cu
+    const double forward = transform(KT_HALF_BAND_N_FFT, true) + 3 * KT_HALF_BAND_BINS;
+    const double packed  = (TIMES + 2 * EIGHTH + POINTS_THREAD * 12.0) * BACK / POINTS_THREAD;
+    return (gpu_cost_t){.fp64 = THREADS * (exact_roots(true) + exact_roots(false)) / (BLOCKS * KT_HALF_BAND_OUT),
+                        .fp32 = (forward + packed + passes(BACK, true)) / KT_HALF_BAND_OUT};
 }

@@ -114,6 +114,7 @@ figures_of_cqt(void)
     gpu_cost_t   cost[3] = {gpu_cost_halved(),
                             gpu_cost_cqt(tables),
                             {.fp32 = KT_CQT_CLASSES * (KT_CQT_OCTAVES + 8), .special = KT_CQT_CLASSES}};
+    cost[0].fp64 *= halved;
     cost[0].fp32 *= halved;
     for (size_t k = 0; k < sizeof names / sizeof *names; k++)
         print_counted(names[k], what[k], n_fft, HOP, FRAMES, &cost[k]);

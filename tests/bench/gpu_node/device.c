@@ -10,10 +10,10 @@
 // T4's and the B200's least times are from the same counts (gpu_bench_sim --figures with KITHARA_SIM_DEVICE=t4, b200)
 // and their data sheets. None of this was measured.
 const gpu_profile_t GPU_PROFILES[] = {
-    {"t4", 12, 1.5 * 334, 1.5 * 37, 1.5 * 18.5, 1.5 * 80},
-    {"l4", 25, 1.5 * 178, 1.5 * 7.5, 1.5 * 9.9, 1.5 * 47},
-    {"h200", 50, 3 * 3.5, 3 * 2.3, 3 * 1.1, 3 * 12.3},
-    {"b200", 50, 3 * 3.2, 3 * 2.1, 3 * 0.91, 3 * 11.5},
+    {"t4", 12, 1.5 * 334, 1.5 * 37, 1.5 * 18.5, 1.5 * 99},
+    {"l4", 25, 1.5 * 178, 1.5 * 7.5, 1.5 * 9.9, 1.5 * 59},
+    {"h200", 50, 3 * 3.5, 3 * 2.3, 3 * 1.1, 3 * 8.7},
+    {"b200", 50, 3 * 3.2, 3 * 2.1, 3 * 0.91, 3 * 7.2},
 };
 const size_t GPU_PROFILES_COUNT = sizeof GPU_PROFILES / sizeof *GPU_PROFILES;
 

@@ -137,7 +137,7 @@ constant_q_agrees(const char *seed)
     float           *cpu = sound_cqt(&gpu_defaults, MANY, NULL, &info), *made[2];
     for (size_t i = 0; i < 2; i++) {
         kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
-        opts.max_bytes     = i ? 8 << 20 : 0;
+        opts.max_bytes     = i ? 18 << 20 : 0;
         kt_gpus_t *gpus    = open_sim(seed, opts);
         made[i]            = sound_cqt(&gpu_defaults, MANY, gpus, &info);
         cr_assert_eq(info.replaced, 0);

@@ -156,7 +156,7 @@ Test(gpu, constant_q_is_computed_whole_and_in_pieces)
     cqt_check(&gpu_defaults, FRAMES, gpus, 0, 0);
     cr_assert_eq(info_of(gpus).parts, 1);
     kt_gpus_close(&gpus);
-    opts.max_bytes = 8 << 20;
+    opts.max_bytes = 18 << 20;
     gpus           = open_double(1, opts);
     cqt_check(&gpu_defaults, 700, gpus, 1e-5F, 0);
     cr_assert_gt(info_of(gpus).parts, 2);
