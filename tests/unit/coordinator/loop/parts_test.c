@@ -102,8 +102,24 @@ Test(lease, a_lease_is_renewed_after_a_quarter_of_its_length)
     cr_assert(lease.asked);
     take_answers();
     cr_assert_not(lease.asked);
-    cr_assert_eq(lease.good_ms, lease.asked_ms);
     cr_assert_eq(events[KT_EV_WORK], 1);
+}
+
+// The ledger counts it from the request at the latest: from the answer it would be held here after it has run out there.
+Test(lease, a_lease_counts_from_the_request_not_from_its_answer)
+{
+    enum { SLOW_MS = 1000 };
+    kt_lease_keeper_t lease;
+    kt_lease_init(&lease, &port, SINK, "here", LENGTH_MS);
+    kt_lease_tick(&lease, kt_clock_ms());
+    lease.asked_ms -= SLOW_MS;
+    take_answers();
+    cr_assert(lease.held);
+    cr_assert_eq(lease.good_ms, lease.asked_ms);
+    kt_lease_tick(&lease, lease.asked_ms + LENGTH_MS / 4);
+    lease.asked_ms -= SLOW_MS;
+    take_answers();
+    cr_assert_eq(lease.good_ms, lease.asked_ms);
 }
 
 Test(drains, an_answer_to_a_request_before_a_change_is_ignored)
