@@ -204,7 +204,7 @@ workspace_fill(const kt_cqt_launch &cqt, kt_cqt_workspace &own, const kt_thread 
 // One block per RUN_FRAMES frames of an octave (z) of a part (y).
 template <int POINTS>
 __global__ void
-__launch_bounds__(POINTS / 8, 4096 / POINTS) kt_cqt_kernel(const __grid_constant__ kt_cqt_launch cqt)
+__launch_bounds__(POINTS / 8, 3072 / POINTS) kt_cqt_kernel(const __grid_constant__ kt_cqt_launch cqt)
 {
     typedef kt_fft<float, POINTS, true> fft_t;
     const unsigned                      begin = blockIdx.x * RUN_FRAMES, octave = blockIdx.z, hop = cqt.hop >> octave;
