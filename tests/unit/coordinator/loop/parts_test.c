@@ -105,7 +105,8 @@ Test(lease, a_lease_is_renewed_after_a_quarter_of_its_length)
     cr_assert_eq(events[KT_EV_WORK], 1);
 }
 
-// The ledger counts it from the request at the latest: from the answer it would be held here after it has run out there.
+// The ledger counts it from the request at the latest: from the answer it would be held here after it has run out
+// there.
 Test(lease, a_lease_counts_from_the_request_not_from_its_answer)
 {
     enum { SLOW_MS = 1000 };
