@@ -123,6 +123,13 @@ shown_path(const file_run_t *run, char quoted[KT_JOB_PATH])
     return kt_log_quote(quoted, KT_JOB_PATH, kt_job_shown(run->job->file_path, shown, sizeof shown));
 }
 
+// A producer may take a signed URL as the id.
+static const char *
+shown_id(const file_run_t *run, char shown[KT_JOB_PATH])
+{
+    return kt_job_shown(run->job->message_id, shown, KT_JOB_PATH);
+}
+
 // Requests of its GPU that the processor computed so far. The cache takes no document of which a part was.
 static uint64_t
 replaced_by(const kt_worker_t *worker)
@@ -214,7 +221,7 @@ stamp_now(file_run_t *run, int64_t now_us)
 static bool
 file_find_cached(file_run_t *run)
 {
-    char              quoted[KT_JOB_PATH];
+    char              quoted[KT_JOB_PATH], id[KT_JOB_PATH];
     const kt_cache_t *cache = cache_of(run);
     int64_t           start = kt_clock_us();
     if (!cache)
@@ -225,7 +232,7 @@ file_find_cached(file_run_t *run)
     if (!run->cached)
         return false;
     add_stage(run->report, "cache", kt_clock_us() - start);
-    kt_log_debug("CACHE-HIT", "message_id=%s path=\"%s\"", run->job->message_id, shown_path(run, quoted));
+    kt_log_debug("CACHE-HIT", "message_id=%s path=\"%s\"", shown_id(run, id), shown_path(run, quoted));
     return true;
 }
 
@@ -534,10 +541,10 @@ note_source(file_run_t *run)
         set_detail(run->report, why);
     const kt_media_counts_t counts  = source_counts(run);
     const uint64_t          damaged = counts.audio.damaged + counts.video.damaged;
-    char                    quoted[KT_JOB_PATH];
+    char                    quoted[KT_JOB_PATH], id[KT_JOB_PATH];
     if (!run->report->err && damaged > 0)
-        kt_log_info("FILE-DAMAGED", "message_id=%s path=\"%s\" parts=%llu", run->job->message_id,
-                    shown_path(run, quoted), (unsigned long long)damaged);
+        kt_log_info("FILE-DAMAGED", "message_id=%s path=\"%s\" parts=%llu", shown_id(run, id), shown_path(run, quoted),
+                    (unsigned long long)damaged);
 }
 
 // The document of the features, which the cache gets, or of the error.
@@ -576,7 +583,7 @@ static void
 log_stages(const file_run_t *run)
 {
     const kt_report_t *report     = run->report;
-    char               line[1024] = "", quoted[KT_JOB_PATH];
+    char               line[1024] = "", quoted[KT_JOB_PATH], id[KT_JOB_PATH];
     int                n          = 0;
     if (!kt_log_wants(KT_LOG_DEBUG))
         return;
@@ -591,7 +598,7 @@ log_stages(const file_run_t *run)
         kt_decode_usage(run->source.decode, &decoder_peak, &decoder_cpu);
     kt_log_debug("FILE-DONE",
                  "message_id=%s path=\"%s\" err=%s peak_bytes=%lld decoder_peak_bytes=%llu decoder_cpu_s=%.3f%s",
-                 run->job->message_id, shown_path(run, quoted), kt_err_name(report->err),
+                 shown_id(run, id), shown_path(run, quoted), kt_err_name(report->err),
                  (long long)usage.ru_maxrss * 1024, (unsigned long long)decoder_peak, decoder_cpu, line);
 }
 
