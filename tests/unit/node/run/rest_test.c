@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RATE = 22050, SECONDS = 3, FILES = 6, PATIENCE_MS = 20000 };
+// WARM_UP: batches of the kinds that a song needs, when a device is opened.
+enum { RATE = 22050, SECONDS = 3, FILES = 6, PATIENCE_MS = 20000, WARM_UP = 3 };
 
 static kt_settings_t   settings;
 static kt_gpus_t      *gpus;
@@ -168,7 +169,7 @@ rest_once(kt_err_t fail, bool hangs, uint64_t on_cpu)
     gpu_double.fail = fail;
     gpu_double_hold(true);
     cr_assert(kt_worker_begin(worker, &job, &opts, &report, count_ready, NULL));
-    gpu_double_await(3);  // after the two of the warm-up
+    gpu_double_await(WARM_UP + 1);
     cr_assert(hangs || n_ready == 0);
     if (!hangs)
         gpu_double_hold(false);
@@ -198,12 +199,12 @@ Test(rest, a_batch_that_fails_in_flight_changes_no_byte)
 
 Test(rest, a_device_lost_in_flight_changes_no_byte)
 {
-    rest_once(KT_ESTATE, false, 3);  // first pass, chroma, the rhythm's rows
+    rest_once(KT_ESTATE, false, 4);  // first pass, chroma, constant-Q, the rhythm's rows
 }
 
 Test(rest, a_device_that_hangs_changes_no_byte)
 {
-    rest_once(KT_OK, true, 3);
+    rest_once(KT_OK, true, 4);
 }
 
 Test(rest, a_file_that_is_cancelled_while_it_rests_ends)
@@ -228,7 +229,7 @@ Test(rest, a_file_that_is_cancelled_while_it_rests_ends)
 static void *
 release(void *nothing)
 {
-    gpu_double_await(4);  // those of two files
+    gpu_double_await(WARM_UP + 2);  // those of two files
     gpu_double_hold(false);
     return nothing;
 }
@@ -281,7 +282,7 @@ Test(rest, the_end_of_a_node_waits_for_files_that_rest)
     cr_assert_eq(kt_work_start(&work, &settings, gpus), KT_OK);
     gpu_double_hold(true);
     add_tones(&work);
-    gpu_double_await(3);
+    gpu_double_await(WARM_UP + 1);
     cr_assert_not(kt_work_stop(&work, 300), "the device has one of them");
     gpu_double_hold(false);
     cr_assert(kt_work_stop(&work, PATIENCE_MS));
