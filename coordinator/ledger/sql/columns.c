@@ -229,8 +229,8 @@ add_view_comments(const kt_sql_feature_dialect_t *dialect, const char *view, con
         add_comment(dialect, view, columns->at[i].name, columns->at[i].comment, sql);
 }
 
-// The views anew, if their text or a comment is another. Views that somebody else changed cannot be replaced: they are
-// dropped.
+// Creates the views again if their text or a comment has changed. A view whose columns differ cannot be replaced, so it
+// is dropped first.
 static kt_err_t
 make_views(kt_sql_t *self, const kt_sql_feature_dialect_t *dialect, const columns_t *columns)
 {

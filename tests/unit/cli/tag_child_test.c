@@ -1,4 +1,4 @@
-// What a crash or an error of TagLib costs: this file's own calls stand in for it.
+// Crashes and errors of TagLib in the child process. This file defines the calls of tag_file.h in place of TagLib.
 #include "coordinator/cli/tag/tag_child.h"
 
 #include <criterion/criterion.h>
