@@ -51,20 +51,67 @@ kt_file_is_private(unsigned mode, uid_t owner)
     return (mode & others) == 0 || (owner == 0 && (mode & others & ~group_reads) == 0);
 }
 
-kt_err_t
-kt_file_check_secret(int fd, const char *path)
+// A folder in which others can rename and remove files; in a sticky one, as /tmp, they can only add some.
+static bool
+is_open_folder(const struct stat *facts)
+{
+    return facts->st_mode & S_IWOTH && !(facts->st_mode & S_ISVTX);
+}
+
+static bool
+stat_folder_of(const char *path, struct stat *facts)
+{
+    char        folder[PATH_MAX];
+    const char *slash  = strrchr(path, '/');
+    const int   length = slash ? (int)(slash - path) + 1 : 1;
+    return snprintf(folder, sizeof folder, "%.*s", length, slash ? path : ".") < PATH_MAX && stat(folder, facts) == 0;
+}
+
+const char *
+kt_file_risk(const char *path, const struct stat *facts, bool secret)
+{
+    char        target[PATH_MAX];
+    struct stat folder, behind;
+    if (!S_ISREG(facts->st_mode))
+        return "it is no regular file";
+    if (secret && !kt_file_is_private(facts->st_mode, facts->st_uid))
+        return "other users can read or write it: chmod 600, and make a new one if it was read";
+    if (facts->st_mode & S_IWOTH)
+        return "other users can write it: chmod o-w, and look at what is in it";
+    if (!stat_folder_of(path, &folder) || !realpath(path, target) || !stat_folder_of(target, &behind))
+        return "its folder cannot be read";
+    if (is_open_folder(&folder) || is_open_folder(&behind))
+        return "other users can put another file in its place: chmod o-w its folder, and look at what is in it";
+    if (facts->st_uid != 0 && facts->st_uid != geteuid() && facts->st_uid != folder.st_uid)
+        return "it belongs to another user: chown it, and make a new one if it is a secret";
+    return NULL;
+}
+
+static kt_err_t
+check_risk(int fd, const char *path, bool secret)
 {
     char        quoted[2 * PATH_MAX];
     struct stat facts;
     if (fstat(fd, &facts))
         return kt_file_err_of_errno();
-    if (kt_file_is_private(facts.st_mode, facts.st_uid))
+    const char *risk = kt_file_risk(path, &facts, secret);
+    if (!risk)
         return KT_OK;
-    kt_log_error("SECRET-OPEN",
-                 "file=\"%s\" mode=%04o text=\"other users can read or write it: chmod 600, and make a "
-                 "new one if it was read\"",
-                 kt_log_quote(quoted, sizeof quoted, path), (unsigned)facts.st_mode & 07777);
+    kt_log_error("SECRET-OPEN", "file=\"%s\" mode=%04o owner=%u text=\"%s\"", kt_log_quote(quoted, sizeof quoted, path),
+                 (unsigned)facts.st_mode & 07777, (unsigned)facts.st_uid, risk);
     return KT_EACCESS;
+}
+
+kt_err_t
+kt_file_check_secret(int fd, const char *path)
+{
+    return check_risk(fd, path, true);
+}
+
+kt_err_t
+kt_file_check_list(int fd, const char *path)
+{
+    return check_risk(fd, path, false);
 }
 
 // Writes and syncs a file with a random name in the folder of path; temporary receives its path.

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 // The error of the last system call: KT_ENOFILE, KT_EACCESS, KT_EDISK, else KT_EIO.
@@ -16,9 +17,16 @@ KT_MUST_USE kt_err_t kt_file_make_folders(const char *path);
 // Whether a mode keeps a file from other users: no right of group and others, or of the group to read where the owner
 // is root, as packages and service managers lay out secrets.
 bool kt_file_is_private(unsigned mode, uid_t owner);
-// Of a secret that is open for reading: KT_EACCESS, which is logged as SECRET-OPEN with the path, where it is not
-// private.
+// What other users can do to a file that decides who may do what; NULL: nothing. secret: they may not read it either.
+// They can if it is no regular file, if its mode lets them, if they can put another file in its place (a folder of
+// path, or of what a link leads to, that others can write and that is not sticky), or if it belongs to one of them: not
+// to root, to this user or to the owner of the folder, for root reads the state of a service's user. A static sentence
+// part.
+const char *kt_file_risk(const char *path, const struct stat *facts, bool secret);
+// Of a secret, or of a list that all may read, that is open for reading: KT_EACCESS, which is logged as SECRET-OPEN
+// with the path, where kt_file_risk finds one.
 KT_MUST_USE kt_err_t kt_file_check_secret(int fd, const char *path);
+KT_MUST_USE kt_err_t kt_file_check_list(int fd, const char *path);
 // Creates the file; an existing one is left unchanged, so that of several processes one wins. KT_OK in both cases;
 // KT_EINVAL, or as kt_file_err_of_errno.
 KT_MUST_USE kt_err_t kt_file_create(const char *path, mode_t mode, const char *bytes, size_t length);

@@ -192,7 +192,7 @@ kt_keys_reload(kt_keys_t *self, bool force, bool *changed)
     kt_key_t   *at;
     size_t      n;
     *changed = false;
-    int fd   = open(self->path, O_RDONLY | O_CLOEXEC);
+    int fd   = open(self->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return self->no_file && errno == ENOENT ? KT_OK : KT_EIO;
     kt_err_t err  = fstat(fd, &now) ? KT_EIO : KT_OK;
@@ -203,7 +203,9 @@ kt_keys_reload(kt_keys_t *self, bool force, bool *changed)
         return err;
     }
     kt_buf_init(&text, MAX_FILE_BYTES);
-    err = read_fd(fd, &text);
+    err = kt_file_check_list(fd, self->path);
+    if (!err)
+        err = read_fd(fd, &text);
     close(fd);
     // Set before the lines are parsed, so that a bad file is reported once and not each second.
     self->changed = now.st_mtim;
@@ -232,7 +234,7 @@ kt_keys_init(kt_keys_t *self, const char *state_dir)
     kt_err_t err = kt_file_make_folders(self->path);
     if (err)
         return err;
-    int fd = open(self->path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(self->path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
     if (fd >= 0)
         close(fd);
     else if ((errno != EACCES && errno != EROFS) || access(self->path, F_OK) == 0 || errno != ENOENT)

@@ -43,8 +43,8 @@ bool kt_keys_path(char out[KT_KEYS_PATH], const char *state_dir, const char *nam
 // empty one. KT_EIO, KT_EACCESS, KT_EDISK, KT_EINVAL (a bad line, which is logged), KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_keys_init(kt_keys_t *self, const char *state_dir);
 void                 kt_keys_fini(kt_keys_t *self);
-// Reads the file again if it changed, or always if force. *changed: whether the set changed. A bad line is logged and
-// leaves the set unchanged: KT_EINVAL.
+// Reads the file again if it changed, or always if force. *changed: whether the set changed. A bad line (KT_EINVAL) and
+// a file that other users can change (KT_EACCESS) are logged and leave the set unchanged.
 KT_MUST_USE kt_err_t kt_keys_reload(kt_keys_t *self, bool force, bool *changed);
 // Takes the ledger's rows, n of them in any order, for those of before; *changed as above. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_keys_overrule(kt_keys_t *self, const kt_fleet_key_t *rows, size_t n, int64_t wall_ms,

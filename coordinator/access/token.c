@@ -31,7 +31,7 @@ static kt_err_t
 read_token_file(const char *path, char out[KT_HTTP_TOKEN])
 {
     char text[KT_HTTP_TOKEN + 2];  // with a line feed; one byte more detects a longer token
-    int  fd = open(path, O_RDONLY | O_CLOEXEC);
+    int  fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return kt_file_err_of_errno();
     kt_err_t err    = kt_file_check_secret(fd, path);

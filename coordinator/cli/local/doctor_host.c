@@ -74,6 +74,11 @@ check_secret(const char *path, char text[KT_DOCTOR_TEXT])
                  (unsigned)facts.st_mode & 0777);
         return -1;
     }
+    const char *risk = kt_file_risk(path, &facts, true);
+    if (risk) {
+        snprintf(text, KT_DOCTOR_TEXT, "%.300s: %s", path, risk);
+        return -1;
+    }
     if (facts.st_size == 0) {
         snprintf(text, KT_DOCTOR_TEXT, "%.300s is empty: restore it, or remove it and a new one is made", path);
         return -1;

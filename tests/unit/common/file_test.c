@@ -151,6 +151,65 @@ Test(file, a_secret_is_private_to_its_owner_or_to_roots_group)
                      ROWS[i].mode, (unsigned)ROWS[i].owner);
 }
 
+static const char *
+risk_of(const char *file, bool secret)
+{
+    struct stat facts;
+    cr_assert_eq(stat(file, &facts), 0);
+    const char *risk = kt_file_risk(file, &facts, secret);
+    return risk ? risk : "none";
+}
+
+Test(file, what_others_can_write_or_replace_is_a_risk)
+{
+    char link_path[96];
+    snprintf(link_path, sizeof link_path, "%s.link", path);
+    cr_assert_eq(kt_file_create(path, 0600, "x", 1), KT_OK);
+    cr_assert_eq(symlink(path, link_path), 0);
+    cr_expect_str_eq(risk_of(path, true), "none");
+    cr_expect_str_eq(risk_of(link_path, true), "none");
+    cr_expect(strstr(risk_of(folder, false), "no regular file"));
+    cr_assert_eq(chmod(folder, 0777), 0);
+    cr_expect(strstr(risk_of(path, true), "put another file in its place"));
+    cr_expect(strstr(risk_of(path, false), "put another file in its place"));
+    cr_expect(strstr(risk_of(link_path, true), "put another file in its place"));
+    cr_assert_eq(chmod(folder, 01777), 0);
+    cr_expect_str_eq(risk_of(path, true), "none", "as in /tmp");
+    cr_assert_eq(chmod(folder, 0700), 0);
+    cr_assert_eq(chmod(path, 0644), 0);
+    cr_expect_str_eq(risk_of(path, false), "none");
+    cr_expect(strstr(risk_of(link_path, true), "read or write"));
+    cr_assert_eq(chmod(path, 0646), 0);
+    cr_expect(strstr(risk_of(path, false), "can write it"));
+    cr_assert_eq(unlink(link_path), 0);
+}
+
+Test(file, a_link_into_a_folder_that_others_can_write_is_a_risk)
+{
+    char open_folder_path[] = "/tmp/kithara-open-XXXXXX", target[64];
+    cr_assert_not_null(mkdtemp(open_folder_path));
+    snprintf(target, sizeof target, "%s/secret", open_folder_path);
+    cr_assert_eq(kt_file_create(target, 0600, "x", 1), KT_OK);
+    cr_assert_eq(symlink(target, path), 0);
+    cr_expect_str_eq(risk_of(path, true), "none");
+    cr_assert_eq(chmod(open_folder_path, 0777), 0);
+    cr_expect(strstr(risk_of(path, true), "put another file in its place"));
+    cr_assert_eq(unlink(target) + rmdir(open_folder_path), 0);
+}
+
+Test(file, a_file_of_another_user_is_a_risk_unless_the_folder_is_theirs_too)
+{
+    enum { NOBODY = 65534 };
+    if (getuid())
+        cr_skip_test("only root may give a file away");
+    cr_assert_eq(kt_file_create(path, 0600, "x", 1), KT_OK);
+    cr_assert_eq(chown(path, NOBODY, NOBODY), 0);
+    cr_expect(strstr(risk_of(path, true), "belongs to another user"));
+    cr_expect(strstr(risk_of(path, false), "belongs to another user"));
+    cr_assert_eq(chown(folder, NOBODY, NOBODY), 0);
+    cr_expect_str_eq(risk_of(path, true), "none", "the state of a service's user, read by root");
+}
+
 Test(file, made_folders_are_private_whatever_the_umask)
 {
     static const mode_t MASKS[] = {0, 0022, 0077, 0777};

@@ -91,6 +91,29 @@ Test(keys, a_bad_line_changes_nothing)
     kt_keys_fini(&keys);
 }
 
+Test(keys, a_list_that_others_may_write_or_that_is_a_pipe_allows_nobody, .timeout = 20)
+{
+    char      a[KT_CURVE_TEXT], b[KT_CURVE_TEXT], line[128];
+    bool      changed;
+    kt_keys_t keys, none;
+    new_key(a);
+    new_key(b);
+    cr_assert_eq(kt_keys_allow(folder, a, "one"), KT_OK);
+    cr_assert_eq(kt_keys_init(&keys, folder), KT_OK);
+    snprintf(line, sizeof line, "%s intruder\n", b);
+    write_file(&keys, line);
+    cr_assert_eq(chmod(keys.path, 0666), 0);
+    cr_expect_eq(kt_keys_reload(&keys, true, &changed), KT_EACCESS);
+    cr_expect(!changed && kt_keys_find(&keys, a) && !kt_keys_find(&keys, b));
+    cr_expect_eq(kt_keys_init(&none, folder), KT_EACCESS);
+    cr_expect_eq(none.n, 0);
+    kt_keys_fini(&none);
+    cr_assert_eq(unlink(keys.path) + mkfifo(keys.path, 0600), 0);
+    cr_expect_eq(kt_keys_reload(&keys, true, &changed), KT_EACCESS);
+    cr_expect(kt_keys_find(&keys, a), "what was allowed stays");
+    kt_keys_fini(&keys);
+}
+
 Test(keys, an_unchanged_file_is_not_read_again)
 {
     bool      changed = true;

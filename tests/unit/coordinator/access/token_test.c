@@ -122,6 +122,16 @@ take_line(void *context, kt_log_level_t level, const char *id, const char *field
     refusals += strcmp(id, "SECRET-OPEN") == 0;
 }
 
+Test(http_token, a_pipe_is_refused_and_not_waited_for, .timeout = 20)
+{
+    char token[KT_HTTP_TOKEN];
+    kt_log_set_sink(take_line, NULL);
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    cr_expect_eq(kt_http_token_load_or_make(&settings, folder, token, why), KT_EACCESS);
+    cr_expect_str_eq(kt_http_token_find(&settings, folder, token), "");
+    kt_log_set_sink(NULL, NULL);
+}
+
 Test(http_token, a_file_that_others_may_read_or_write_is_refused_and_logged)
 {
     static const mode_t MODES[] = {0644, 0640, 0604, 0620, 0602, 0660, 0666, 0777};
