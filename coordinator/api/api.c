@@ -314,10 +314,10 @@ is_local_read(const kt_api_server_t *server, const kt_http_request_t *request)
 static bool
 is_same_origin(const kt_http_request_t *request)
 {
-    if (!request->origin)
-        return true;
     if (request->fetch_site)
         return strcmp(request->fetch_site, "same-origin") == 0;
+    if (!request->origin)
+        return true;
     const char *authority = strstr(request->origin, "://");
     return authority && request->host && strcasecmp(authority + 3, request->host) == 0;
 }

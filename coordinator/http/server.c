@@ -224,22 +224,42 @@ request_of(kt_http_t *self, struct MHD_Connection *connection, const char *path,
     return request;
 }
 
+typedef struct framing {
+    unsigned lengths;  // how often the length of the body is stated
+    bool     odd;
+} framing_t;
+
 static enum MHD_Result
-count_framing(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+see_framing(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-    (void)kind, (void)value;
-    unsigned *n = context;
-    *n += !strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) || !strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    static const char TOKEN[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    (void)kind;
+    framing_t  *self   = context;
+    const bool  length = !strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const bool  coding = !strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    const char *text   = value ? value : "";
+    self->odd |= !*name || name[strspn(name, TOKEN)];
+    self->odd |= length && (!*text || text[strspn(text, "0123456789")]);
+    self->odd |= coding && strcasecmp(text, "chunked") != 0;
+    self->lengths += length || coding;
     return MHD_YES;
 }
 
-// A proxy may end such a body elsewhere, and take what follows for another request (RFC 9112, 6.3).
-static bool
-is_framing_ambiguous(struct MHD_Connection *connection)
+// What a proxy may read in another way, so that it ends the body elsewhere and takes what follows for another request
+// (RFC 9112, 5.1 and 6.3). NULL: nothing.
+static const char *
+find_ambiguity(struct MHD_Connection *connection, const char *version)
 {
-    unsigned n = 0;
-    MHD_get_connection_values(connection, MHD_HEADER_KIND, count_framing, &n);
-    return n > 1;
+    framing_t framing = {0};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, see_framing, &framing);
+    if (framing.lengths > 1)
+        return "the length of the body is stated twice";
+    if (framing.odd)
+        return "a header's name is no token, or the length of the body is neither a number nor chunked";
+    if (strcmp(version, MHD_HTTP_VERSION_1_0) == 0 &&
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING))
+        return "HTTP/1.0 has no Transfer-Encoding";
+    return NULL;
 }
 
 // Called with the headers: creates the exchange and calls the gate.
@@ -259,11 +279,12 @@ begin_exchange(kt_http_t *self, struct MHD_Connection *connection, const char *p
         write_error(&exchange->response, TOO_MANY_HEADERS, KT_EFULL, "a request has at most 64 headers");
         return MHD_YES;
     }
-    if (is_framing_ambiguous(connection)) {
+    const char *ambiguity = find_ambiguity(connection, version);
+    if (ambiguity) {
         exchange->refused        = true;
         exchange->response.close = true;
-        write_error(&exchange->response, MHD_HTTP_BAD_REQUEST, KT_EMESSAGE, "the length of the body is stated twice");
-        return MHD_YES;
+        write_error(&exchange->response, MHD_HTTP_BAD_REQUEST, KT_EMESSAGE, ambiguity);
+        return queue_response(self, connection, &exchange->response);  // before its body, which nobody can tell
     }
     kt_http_request_t request = request_of(self, connection, path, method, version);
     exchange->refused         = !self->opts.gate(self->opts.context, &request, &exchange->response);

@@ -195,6 +195,7 @@ class Page(unittest.TestCase):
             self.assertEqual(order(Origin=origin, Authorization=token), 403, origin)
         for site in ("cross-site", "same-site", "none", ""):
             self.assertEqual(order(Origin=here, Sec_Fetch_Site=site, Authorization=token), 403, site)
+            self.assertEqual(order(Sec_Fetch_Site=site, Authorization=token), 403, site)
 
     def test_events_tell_outcomes_and_continue_after_a_loss(self):
         events = []

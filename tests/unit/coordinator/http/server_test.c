@@ -158,6 +158,29 @@ Test(http, a_nul_in_the_path_or_the_query_is_refused_and_cuts_nothing)
     cr_assert(strstr(ask("GET /x%2500?a=%2500 HTTP/1.1\r\nHost: h\r\n\r\n"), "GET /x%00 bytes=0 a=%00 "), "%s", answer);
 }
 
+// libmicrohttpd takes a NUL for the end of the line, and a line that begins with it for the end of the headers.
+Test(http, a_nul_in_a_header_shortens_that_request_and_gives_it_nothing)
+{
+    static const struct {
+        const char *before, *after, *seen;
+    } ROWS[] = {
+        {"Host: evil", "localhost\r\n\r\n", "host=evil proxied=0"},
+        {"Host: h\r\nAuthorization: Bearer a", "b\r\n\r\n", "auth=Bearer a origin"},
+        {"Host: h\r\nX-Forw", "arded-For: 1\r\n\r\n", "400 Bad Request"},
+        {"Host: h\r\n", "X: 1\r\n\r\n", "host=h proxied=0"},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        char      request[256];
+        const int n  = snprintf(request, sizeof request, "GET / HTTP/1.1\r\n%s%c%s", ROWS[i].before, 0, ROWS[i].after);
+        const int fd = dial();
+        cr_assert_eq(send(fd, request, (size_t)n, MSG_NOSIGNAL), n);
+        shutdown(fd, SHUT_WR);
+        cr_expect(strstr(hear(fd), ROWS[i].seen), "row %zu: %s", i, answer);
+        cr_expect(!strstr(hear(fd), " 200 "), "row %zu: %s", i, answer);
+        close(fd);
+    }
+}
+
 Test(http, a_head_is_a_get_without_its_body)
 {
     int fd = dial();
@@ -225,6 +248,47 @@ Test(http, a_body_whose_length_is_stated_twice_is_refused_and_ends_the_connectio
         cr_assert_str_empty(hear(fd), "what follows is no request");
         close(fd);
     }
+}
+
+Test(http, what_a_proxy_may_read_in_another_way_is_refused_and_ends_the_connection)
+{
+    static const char *const HEADERS[] = {
+        "Content-Length : 5",
+        "Content-Length\t: 5",
+        "Content-Length: +5",
+        "Content-Length: -5",
+        "Content-Length: 5, 5",
+        "Content-Length: 0x5",
+        "Content-Length: 5 5",
+        "Content-Length: 99999999999999999999",
+        "Content-Length:",
+        "Transfer-Encoding : chunked",
+        "Transfer-Encoding: identity",
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: \"chunked\"",
+        "Transfer-Encoding:",
+        "X y: 1",
+        "X\x01: 1",
+        "X@: 1",
+    };
+    for (size_t i = 0; i < sizeof HEADERS / sizeof *HEADERS; i++) {
+        char request[400];
+        snprintf(request, sizeof request,
+                 "POST /p HTTP/1.1\r\nHost: h\r\n%s\r\n\r\n0\r\n\r\nGET /text HTTP/1.1\r\nHost: h\r\n\r\n", HEADERS[i]);
+        int fd = dial();
+        say(fd, request);
+        const char *first = hear(fd);
+        cr_expect(!*first || strstr(first, "HTTP/1.1 400") || strstr(first, "HTTP/1.1 413"), "%s: %s", HEADERS[i],
+                  first);
+        cr_expect_str_empty(hear(fd), "%s: what follows is no request", HEADERS[i]);
+        close(fd);
+    }
+    cr_expect(strstr(ask("POST /p HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), " 400 "), "%s", answer);
+    cr_expect(
+        strstr(ask("POST /p HTTP/1.1\r\nHost: h\r\ntransfer-encoding: CHUNKED\r\n\r\n2\r\nab\r\n0\r\n\r\n"), "bytes=2"),
+        "%s", answer);
 }
 
 Test(http, too_many_headers_and_too_many_bytes_of_them_are_refused)
