@@ -48,13 +48,15 @@ explain(char why[KT_TLS_WHY], const char *doing, SSL *ssl)
     return KT_EUNREACHABLE;
 }
 
-// False: not until the deadline.
+// False: not until the deadline, with errno 0 in place of that of the call that would block.
 static bool
 wait_for(int fd, short events, int64_t deadline_ms)
 {
     struct pollfd one     = {.fd = fd, .events = events};
     const int64_t left_ms = deadline_ms - kt_clock_ms();
-    return left_ms > 0 && poll(&one, 1, (int)left_ms) > 0;
+    const bool    ready   = left_ms > 0 && poll(&one, 1, (int)left_ms) > 0;
+    errno                 = ready ? errno : 0;
+    return ready;
 }
 
 static int

@@ -34,7 +34,7 @@ HOMES = {
     "zmq.h": ["common/socket.*", "common/curve.*", "common/zap.*", "common/loop.*", "node/link/dealer.c", "coordinator/link/router.c"],
     "czmq.h": ["common/socket.*", "common/curve.*", "common/zap.*", "common/loop.*", "node/link/dealer.c", "coordinator/link/router.c"],
     "hiredis/*": ["coordinator/result_cache/cache.c"],
-    "openssl/*": ["coordinator/result_cache/tls.c"],
+    "openssl/*": ["coordinator/result_cache/tls.c", "tests/unit/coordinator/result_cache/tls_test.c"],
     "amqp*.h": ["coordinator/amqp/*.c", "tests/bench/amqp_load.c"],
     "rabbitmq-c/*": ["coordinator/amqp/*.c"],
     "libpq-fe.h": ["coordinator/ledger/postgres/*", "tests/unit/coordinator/ledger/postgres*"],
