@@ -25,19 +25,38 @@ is_hex(unsigned char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-// Behind the backslash.
+// The four hexadecimal digits of a UTF-16 code unit; -1: they are none.
+static int
+read_unit(scan_t *self)
+{
+    int unit = 0;
+    for (int i = 0; i < 4; i++, self->at++) {
+        if (self->at == self->end || !is_hex(*self->at))
+            return -1;
+        unit = 16 * unit + (*self->at <= '9' ? *self->at - '0' : (*self->at | 0x20) - 'a' + 10);
+    }
+    return unit;
+}
+
+// Behind the backslash. No NUL, and no half of a surrogate pair: neither is a character of a text in a database.
 static bool
 skip_escape(scan_t *self)
 {
+    enum { HALF = 0xfc00, FIRST = 0xd800, SECOND = 0xdc00 };
     if (self->at == self->end)
         return false;
     const unsigned char c = *self->at++;
     if (c != 'u')
         return strchr("\"\\/bfnrt", c) && c;
-    for (int i = 0; i < 4; i++)
-        if (self->at == self->end || !is_hex(*self->at++))
-            return false;
-    return true;
+    const int unit = read_unit(self);
+    if (unit <= 0 || (unit & HALF) == SECOND)
+        return false;
+    if ((unit & HALF) != FIRST)
+        return true;
+    if (self->end - self->at < 2 || self->at[0] != '\\' || self->at[1] != 'u')
+        return false;
+    self->at += 2;
+    return (read_unit(self) & HALF) == SECOND;
 }
 
 // Eight bytes at once, up to the first eight with a quote, a backslash or a control character. A byte of x is zero if

@@ -1,0 +1,2 @@
+-- PostgreSQL's view of warnings is changed here; SQLite reads any text.
+SELECT 1;
