@@ -401,8 +401,9 @@ dispatcher_act_fail(kt_dispatcher_t *self, const kt_action_t *action)
     snprintf(request->store.detail, sizeof request->store.detail, "attempt %u%s%s", action->attempt,
              action->node_name ? " on " : "", node);
     snprintf(request->store.node_name, sizeof request->store.node_name, "%s", node);
-    kt_err_t err = write_failure(kt_claims_find(&self->claims, action->id), action->err, request->store.detail,
-                                 &request->store.document, &result->document_bytes);
+    kt_claim_t *claim = action->bare ? NULL : kt_claims_find(&self->claims, action->id);
+    kt_err_t    err =
+        write_failure(claim, action->err, request->store.detail, &request->store.document, &result->document_bytes);
     if (err) {
         kt_ledger_request_destroy(&request);
         dispatcher_fail(self, "FAILURE-NOT-WRITTEN", err);

@@ -119,8 +119,9 @@ typedef struct kt_action {
     uint32_t         count;
     kt_err_t         err;
     bool             isolated, exclusive, on;  // exclusive: the node accepts no other work meanwhile
-    uint64_t         batch;                    // SEND: its number
-    int64_t          for_ms;                   // TAKE_BACK: how long they waited, or the node was without progress
+    bool             bare;    // FAIL: a document without the ids of the message, which is not its row's
+    uint64_t         batch;   // SEND: its number
+    int64_t          for_ms;  // TAKE_BACK: how long they waited, or the node was without progress
     void            *tag;
     const char      *node_name;  // borrowed until the next step
     size_t           first_job;  // SEND: jobs[first_job .. first_job + count) of the list

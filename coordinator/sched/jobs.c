@@ -185,6 +185,7 @@ kt_sched_job_to_node(kt_sched_t *self, kt_sched_job_t *job, kt_sched_node_t *nod
     enter_state(self, job, running ? KT_SCHED_JOB_RUNNING : KT_SCHED_JOB_SENT);
     job->node       = node;
     job->bad_data   = false;
+    job->bare       = false;
     job->since_ms   = self->now_ms;
     job->missing_ms = 0;
     job->isolated   = isolated;

@@ -44,6 +44,7 @@ ask_fail(kt_sched_t *self, kt_sched_job_t *job)
     action->attempt     = job->blames + 1;
     action->err         = job->err;
     action->tag         = job->document;
+    action->bare        = job->bare;
 }
 
 void
@@ -176,6 +177,9 @@ kt_sched_job_failure_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sc
         outcome_finish(self, job);
     } else if (job->document) {
         kt_sched_emit_drop(self, &job->document);
+        ask_fail(self, job);
+    } else if (!job->bare) {
+        job->bare = true;
         ask_fail(self, job);
     } else {
         answer_waiting_ack(self, job, KT_ACT_ACK, KT_OK);

@@ -34,6 +34,7 @@ struct kt_sched_job {
     bool                 store_pending;  // a STORE is not yet answered
     bool                 fail_pending;   // a FAIL is not yet answered
     bool                 bad_data;       // RUNNING: done there, but its document cannot be stored; NACK was sent
+    bool                 bare;           // FAILING: a document with the ids of the message cannot be stored either
     kt_sched_job_t      *hash_next, *prev, *next;
     kt_sched_node_t     *node;          // SENT, RUNNING
     uint64_t             batch;         // SENT, RUNNING: its number; 0 when it was found in a beat

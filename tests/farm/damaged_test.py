@@ -105,6 +105,26 @@ class Damaged(unittest.TestCase):
             self.assertEqual(self.farm.request("GET", f"/v1/jobs/1/similar?limit={limit}")[0], 400, limit)
 
 
+class Waiting(unittest.TestCase):
+    def test_a_job_whose_row_is_not_that_of_its_message_fails_once_and_holds_nobody_up(self):
+        """Every outcome of its message is refused, as one of another file; without an end it would be analysed again and again."""
+        with Farm(ANALYZER_TEST_FAULT="noop:400", ANALYZER_LOG_LEVEL="INFO") as farm:
+            farm.start(["a"])
+            farm.nodes["a"].stop()
+            farm.submit(1, 9)
+            with sqlite3.connect(farm.path("ledger.sqlite"), timeout=30) as ledger:
+                ledger.execute("UPDATE inputs SET file_path = '/music/other.mp3' WHERE job = 2")
+                ledger.execute("UPDATE inputs SET message_id = 'another' WHERE job = 3")
+                ledger.execute("UPDATE inputs SET body = '{' WHERE job = 4")
+            ledger.close()
+            farm.start_node("a")
+            farm.wait_finished(9)
+            jobs = {job["job"]: job for job in farm.get("/v1/jobs")["jobs"]}
+            self.assertEqual({n: jobs[n]["error"]["code"] for n in (2, 3, 4)}, {2: "EBADDATA", 3: "EBADDATA", 4: "EMESSAGE"})
+            self.assertEqual({jobs[n]["state"] for n in (1, 5, 6, 7, 8, 9)}, {"done"})
+            self.assertEqual(farm.coordinator.text().count("JOB-FAILED job=2 "), 3, "the node's, and two of the coordinator's")
+
+
 class Export(unittest.TestCase):
     def test_an_export_leaves_it_out(self):
         with Farm(ANALYZER_TEST_FAULT="noop:400") as farm:

@@ -242,6 +242,10 @@ Test(sched, a_success_that_cannot_be_stored_becomes_the_nodes_failure)
     cr_assert_eq(sched_one(KT_ACT_FAIL)->err, KT_EBADDATA);
     sched_stored(1, KT_STORED_BAD_DATA, true);
     cr_assert_null(sched_one(KT_ACT_FAIL)->tag);
+    cr_assert_not(sched_one(KT_ACT_FAIL)->bare);
+    sched_stored(1, KT_STORED_BAD_DATA, true);
+    cr_assert_null(sched_one(KT_ACT_FAIL)->tag);
+    cr_assert(sched_one(KT_ACT_FAIL)->bare);
     sched_stored(1, KT_STORED_BAD_DATA, true);
     cr_assert_eq(sched_count(KT_ACT_RELEASE), 1);
 }
