@@ -19,6 +19,13 @@ kt_device_chroma(kt_device_t *self, const kt_plan_t *plan, double tuning, const 
     return self->ops->chroma(self, plan, tuning, spans, n, out);
 }
 
+void
+kt_device_begin_file(kt_device_t *self, bool may_leave)
+{
+    if (self->ops->begin_file)
+        self->ops->begin_file(self, may_leave);
+}
+
 kt_err_t
 kt_device_begin_frontend(kt_device_t *self, const kt_plan_t *plan, const kt_span_t *span, const kt_rows_t *out,
                          kt_device_job_t **job_p)

@@ -14,7 +14,8 @@ typedef struct kt_device_info {
     char     name[64];
     char     kind[16];  // "cpu-avx512", "cpu-avx2", "cpu-base", "cpu-ref", "cuda"
     uint64_t memory_bytes;
-    uint64_t replaced;  // requests of this device that the CPU computed because the GPU could not
+    uint64_t computed;  // requests of this device that its GPU computed
+    uint64_t replaced;  // those that the CPU computed because the GPU could not
 } kt_device_info_t;
 
 // First pass: rows of n spans, out[n]. Second pass: chroma_stft before normalisation is never seen; out[n] are
@@ -35,6 +36,9 @@ KT_MUST_USE kt_err_t kt_device_frontend(kt_device_t *self, const kt_plan_t *plan
                                         const kt_rows_t *out);
 KT_MUST_USE kt_err_t kt_device_chroma(kt_device_t *self, const kt_plan_t *plan, double tuning, const kt_span_t *spans,
                                       size_t n, float *const *out);
+// A file begins: all requests from here on are of it, and are computed in one place. may_leave: a GPU whose queue is
+// long leaves the file to the CPU. Does nothing on a device that computes on the caller's thread.
+void kt_device_begin_file(kt_device_t *self, bool may_leave);
 // The same in two steps. begin starts the work and returns: a GPU has it in its queue, and *job_p is not NULL; a device
 // that computes on the caller's thread has done it, and *job_p is NULL. What plan, span and out name stays in place,
 // and is not touched, until end or cancel. end waits, and computes here what the GPU could not (KT_ENOMEM); cancel

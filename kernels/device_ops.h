@@ -10,6 +10,7 @@ typedef struct kt_device_ops {
     kt_err_t (*chroma)(kt_device_t *self, const kt_plan_t *plan, double tuning, const kt_span_t *spans, size_t n,
                        float *const *out);
     // A device that computes on the caller's thread has none of these.
+    void (*begin_file)(kt_device_t *self, bool may_leave);
     kt_err_t (*begin_frontend)(kt_device_t *self, const kt_plan_t *plan, const kt_span_t *span, const kt_rows_t *out,
                                kt_device_job_t **job_p);
     kt_err_t (*begin_chroma)(kt_device_t *self, const kt_plan_t *plan, double tuning, const kt_span_t *span, float *out,

@@ -286,6 +286,12 @@ kt_document_fail(kt_document_t *self, kt_err_t err, const char *detail)
 }
 
 void
+kt_document_device(kt_document_t *self, const char *device)
+{
+    kt_text_sanitize(self->device, sizeof self->device, device, strlen(device));
+}
+
+void
 kt_document_snapshot(kt_document_t *self)
 {
     self->snapshot = true;

@@ -13,6 +13,7 @@ enum {
     KT_DOCUMENT_WHY       = 256,
     KT_DOCUMENT_KEY       = 64,    // bytes of a key of TAGS or MAP, with NUL; longer ones are truncated
     KT_DOCUMENT_TAG       = 1024,  // bytes of a tag's value, with NUL; longer ones are truncated
+    KT_DOCUMENT_DEVICE    = 128,   // bytes of the device, with NUL; longer ones are truncated
     KT_DOCUMENT_REASON    = 256,   // bytes of a reason, method, model name or version, with NUL
 };
 
@@ -54,6 +55,8 @@ void kt_document_map_times(kt_document_t *self, kt_feature_t feature, kt_documen
 // A method other than the table's ("methods" in the message).
 void kt_document_method(kt_document_t *self, kt_feature_t feature, const char *method);
 void kt_document_model(kt_document_t *self, const char *name, const char *version);  // model_versions
+// What computed the rows, if it was no processor: "device" in the message. Without it there is no such member.
+void kt_document_device(kt_document_t *self, const char *device);
 // An intermediate message of a stream: adds "snapshot": true after "success". A final message has no such member.
 void kt_document_snapshot(kt_document_t *self);
 

@@ -14,7 +14,8 @@ struct kt_document {
     char    *methods[KT_FEATURES];  // NULL: the table's
     json_t  *models;
     bool     snapshot;
-    kt_err_t failure;  // not KT_OK: success is false
+    char     device[KT_DOCUMENT_DEVICE];  // "": a processor
+    kt_err_t failure;                     // not KT_OK: success is false
     char     detail[KT_DOCUMENT_DETAIL];
     kt_err_t err;  // the first failure
     char     why[KT_DOCUMENT_WHY];

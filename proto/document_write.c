@@ -192,6 +192,7 @@ kt_document_finish(kt_document_t *self, const kt_stamp_t *stamp, kt_buf_t *out, 
                 kt_json_set(root, "methods", methods_object(self)) &&
                 kt_json_set(root, "reasons", reasons_object(self)) &&
                 kt_json_set(root, "model_versions", json_incref(self->models)) &&
+                (!*self->device || kt_json_set(root, "device", kt_json_text(self->device))) &&
                 (!self->failure || set_error(root, self->failure, self->detail)) && set_timestamp(root, stamp);
     kt_err_t err = good ? kt_document_check_tree(root, why) : KT_ENOMEM;
     if (!err)

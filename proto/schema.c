@@ -228,6 +228,7 @@ kt_schema_output(void)
         kt_json_set(members, MEMBERS[i].name, one);
         kt_json_append(required, kt_json_text(MEMBERS[i].name));
     }
+    kt_json_set(members, "device", schema_of("string", "the GPU that computed rows; absent: the processor"));
     kt_json_set(members, "error", error_schema());
     kt_json_set(schema, "properties", members);
     kt_json_set(schema, "required", required);

@@ -141,6 +141,7 @@ typedef struct node {
     const char *name;
     uint64_t    slots, held, kept, done, failed;
     int64_t     silent_ms;
+    uint64_t    gpus, gpu_files, cpu_files;
 } node_t;
 
 static int
@@ -159,10 +160,19 @@ merge_nodes(const kt_snapshot_t *seen, size_t *n)
         return NULL;
     for (size_t i = 0; i < seen->n_nodes; i++) {
         const kt_node_view_t *view = &seen->nodes[i].view;
+        const kt_gpu_view_t  *gpu  = &seen->nodes[i].gpu;
         if (seen->nodes[i].absent)
             continue;
-        nodes[rows++] =
-            (node_t){view->name, view->slots, view->held, view->kept, view->done, view->failed, view->silent_ms};
+        nodes[rows++] = (node_t){.name      = view->name,
+                                 .slots     = view->slots,
+                                 .held      = view->held,
+                                 .kept      = view->kept,
+                                 .done      = view->done,
+                                 .failed    = view->failed,
+                                 .silent_ms = view->silent_ms,
+                                 .gpus      = gpu->gpus + gpu->lost,
+                                 .gpu_files = gpu->files,
+                                 .cpu_files = gpu->cpu_files};
     }
     qsort(nodes, rows, sizeof *nodes, compare_node_names);
     for (size_t i = 0; i < rows; i++) {
@@ -177,6 +187,9 @@ merge_nodes(const kt_snapshot_t *seen, size_t *n)
         last->done += nodes[i].done;
         last->failed += nodes[i].failed;
         last->silent_ms = nodes[i].silent_ms < last->silent_ms ? nodes[i].silent_ms : last->silent_ms;
+        last->gpus += nodes[i].gpus;
+        last->gpu_files += nodes[i].gpu_files;
+        last->cpu_files += nodes[i].cpu_files;
     }
     *n = kept < NODES_SHOWN ? kept : NODES_SHOWN;
     return nodes;
@@ -204,6 +217,18 @@ add_each_node(kt_buf_t *out, const node_t *nodes, size_t n)
         const char *failed[] = {"node", nodes[i].name, "outcome", "failed", NULL};
         kt_metric_add(out, KT_METRIC_NODE_FILES, "", done, (double)nodes[i].done);
         kt_metric_add(out, KT_METRIC_NODE_FILES, "", failed, (double)nodes[i].failed);
+    }
+    bool begun = false;
+    for (size_t i = 0; i < n; i++) {
+        const char *on_gpu[] = {"node", nodes[i].name, "place", "gpu", NULL};
+        const char *on_cpu[] = {"node", nodes[i].name, "place", "cpu", NULL};
+        if (!nodes[i].gpus)
+            continue;
+        if (!begun)
+            kt_metric_begin(out, KT_METRIC_NODE_GPU_FILES);
+        begun = true;
+        kt_metric_add(out, KT_METRIC_NODE_GPU_FILES, "", on_gpu, (double)nodes[i].gpu_files);
+        kt_metric_add(out, KT_METRIC_NODE_GPU_FILES, "", on_cpu, (double)nodes[i].cpu_files);
     }
 }
 

@@ -248,6 +248,8 @@ node_object(const kt_node_row_t *row)
     kt_json_set(json, "gpu_memory_mb", any ? count_json(gpu->memory_mb) : kt_json_null());
     kt_json_set(json, "gpu_memory_total_mb", any ? count_json(gpu->memory_total_mb) : kt_json_null());
     kt_json_set(json, "gpu_celsius", any && gpu->celsius >= 0 ? kt_json_int(gpu->celsius) : kt_json_null());
+    kt_json_set(json, "gpu_files", any || gpu->lost ? count_json(gpu->files) : kt_json_null());
+    kt_json_set(json, "cpu_files", any || gpu->lost ? count_json(gpu->cpu_files) : kt_json_null());
     kt_json_set(json, "incarnation", kt_json_text(incarnation));
     kt_json_set(json, "models", row->has_models ? kt_json_text(kt_digest_hex(&row->models, digest)) : kt_json_null());
     return json;

@@ -18,6 +18,7 @@ enum { KT_PEER_TEXT = 64 };
 typedef struct kt_gpu_view {
     uint64_t gpus, lost, memory_mb, memory_total_mb;
     int64_t  percent, celsius;
+    uint64_t files, cpu_files;  // that a GPU took; that it left to the CPU
 } kt_gpu_view_t;
 
 typedef struct kt_peer {

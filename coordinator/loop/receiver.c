@@ -130,7 +130,9 @@ receiver_on_beat(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_beat_t *beat
                                 .memory_mb       = beat->gpu_memory_mb,
                                 .memory_total_mb = beat->gpu_memory_total_mb,
                                 .percent         = beat->gpu_percent,
-                                .celsius         = beat->gpu_celsius};
+                                .celsius         = beat->gpu_celsius,
+                                .files           = beat->gpu_files,
+                                .cpu_files       = beat->cpu_files};
     kt_dispatcher_step_or_fail(self->dispatcher, &event);
 }
 

@@ -52,10 +52,12 @@ collect_one(kt_gpu_t *self, kt_gpu_slot_t *slot)
         kt_gpu_lose(self, why);
         return;
     }
-    if (err)
+    if (err) {
         kt_gpu_log_refusal(self, slot->batch.kind, err, why);
-    else
+    } else {
+        kt_gpu_pace_note(self, slot);
         slot_copy_out(self, slot);
+    }
     kt_gpu_slot_end(self, slot, self->lost ? KT_ESTATE : err);
 }
 

@@ -1,4 +1,5 @@
 // kt_device on a GPU: posts requests to its threads; the CPU computes what the GPU does not support or failed at.
+#include "common/clock.h"
 #include "kernels/device_ops.h"
 #include "kernels/gpu/cqt.h"
 #include "kernels/gpu/frames.h"
@@ -13,7 +14,10 @@ typedef struct gpu_device {
     kt_gpus_t          *gpus;  // borrowed
     kt_gpu_t           *gpu;   // one of them
     kt_device_t        *cpu;
-    uint64_t            replaced;  // kt_device_info_t
+    uint64_t            computed, replaced;  // kt_device_info_t
+    bool                may_leave;           // kt_device_begin_file
+    const kt_plan_t    *plan;                // of its first request; NULL: there was none yet
+    bool                on_cpu;              // the GPU left the file to the CPU
     kt_gpu_cqt_tables_t cqt_tables;
 } gpu_device_t;
 
@@ -78,10 +82,37 @@ static void
 gpu_note(gpu_device_t *self, kt_err_t err)
 {
     self->replaced += err != KT_OK;
+    self->computed += err == KT_OK;
     if (err == KT_ESTATE) {
         kt_gpus_detach(self->gpu);
         self->gpu = kt_gpus_attach(self->gpus);
     }
+}
+
+static void
+gpu_begin_file(kt_device_t *device, bool may_leave)
+{
+    gpu_device_t *self = gpu_of(device);
+    self->may_leave    = may_leave;
+    self->plan         = NULL;
+    self->on_cpu       = false;
+}
+
+// The first request of a file: it is decided where the file is computed.
+static void
+file_starts(gpu_device_t *self, const kt_plan_t *plan, size_t frames)
+{
+    self->plan   = plan;
+    self->on_cpu = !kt_gpu_takes_file(self->gpu, frames, self->may_leave);
+}
+
+// Ends a request of a file that the GPU left to the CPU, which has computed it. frames: of the file.
+static kt_err_t
+cpu_ends(gpu_device_t *self, kt_err_t err, int64_t start_us, size_t frames, kt_device_job_t **job_p)
+{
+    kt_gpu_note_cpu(self->gpu, kt_clock_us() - start_us, frames);
+    *job_p = err ? *job_p : NULL;
+    return err;
 }
 
 static void
@@ -117,15 +148,26 @@ static kt_err_t
 gpu_begin_frontend(kt_device_t *device, const kt_plan_t *plan, const kt_span_t *span, const kt_rows_t *out,
                    kt_device_job_t **job_p)
 {
-    return job_begin(gpu_of(device), &kt_gpu_frontend_kind, &(kt_gpu_frames_t){.plan = plan, .span = span, .rows = out},
-                     job_p);
+    gpu_device_t *self     = gpu_of(device);
+    const int64_t start_us = kt_clock_us();
+    if (!self->plan)
+        file_starts(self, plan, span->frames);
+    // The frames of a file are those of its first configuration; the rhythm's finer ones are of another.
+    if (self->on_cpu)
+        return cpu_ends(self, kt_device_frontend(self->cpu, plan, span, 1, out), start_us,
+                        plan == self->plan ? span->frames : 0, job_p);
+    return job_begin(self, &kt_gpu_frontend_kind, &(kt_gpu_frames_t){.plan = plan, .span = span, .rows = out}, job_p);
 }
 
 static kt_err_t
 gpu_begin_chroma(kt_device_t *device, const kt_plan_t *plan, double tuning, const kt_span_t *span, float *out,
                  kt_device_job_t **job_p)
 {
-    return job_begin(gpu_of(device), &kt_gpu_chroma_kind,
+    gpu_device_t *self     = gpu_of(device);
+    const int64_t start_us = kt_clock_us();
+    if (self->on_cpu)
+        return cpu_ends(self, kt_device_chroma(self->cpu, plan, tuning, span, 1, &out), start_us, 0, job_p);
+    return job_begin(self, &kt_gpu_chroma_kind,
                      &(kt_gpu_frames_t){.plan = plan, .span = span, .tuning = tuning, .chroma = out}, job_p);
 }
 
@@ -134,9 +176,13 @@ static kt_err_t
 gpu_begin_chroma_cqt(kt_device_t *device, const kt_plan_t *plan, double tuning, const float *pcm, size_t n,
                      size_t frames, float *out, kt_device_job_t **job_p)
 {
-    gpu_device_t             *self   = gpu_of(device);
-    const kt_frontend_opts_t *opts   = kt_plan_opts(plan);
-    kt_gpu_cqt_tables_t      *tables = &self->cqt_tables;
+    gpu_device_t             *self     = gpu_of(device);
+    const kt_frontend_opts_t *opts     = kt_plan_opts(plan);
+    kt_gpu_cqt_tables_t      *tables   = &self->cqt_tables;
+    const int64_t             start_us = kt_clock_us();
+    if (self->on_cpu)
+        return cpu_ends(self, self->cpu->ops->chroma_cqt(self->cpu, plan, tuning, pcm, n, frames, out), start_us, 0,
+                        job_p);
     kt_err_t err = n > UINT32_MAX ? KT_EINVAL : kt_gpu_cqt_tables_fill(tables, opts->rate_hz, opts->hop, tuning);
     if (err == KT_EINVAL) {
         err    = self->cpu->ops->chroma_cqt(self->cpu, plan, tuning, pcm, n, frames, out);
@@ -219,7 +265,8 @@ gpu_images(kt_device_t *device, const kt_image_span_t *span, kt_image_stats_t *o
     // The caller waits for two copies, a launch and three threads: longer than a core counts one picture (40 us of
     // 160 x 90).
     const kt_err_t err = is_alone ? KT_OK : kt_gpu_run(self->gpu, &request);
-    gpu_note(self, err);
+    if (!is_alone)
+        gpu_note(self, err);
     if (err || is_alone)
         self->cpu->ops->images(self->cpu, span, out);
 }
@@ -228,8 +275,10 @@ static void
 gpu_info(const kt_device_t *device, kt_device_info_t *out)
 {
     const gpu_device_t *self = (const gpu_device_t *)(const void *)device;
-    *out =
-        (kt_device_info_t){.kind = "cuda", .memory_bytes = self->gpu->about.memory_bytes, .replaced = self->replaced};
+    *out                     = (kt_device_info_t){.kind         = "cuda",
+                                                  .memory_bytes = self->gpu->about.memory_bytes,
+                                                  .computed     = self->computed,
+                                                  .replaced     = self->replaced};
     snprintf(out->name, sizeof out->name, "%s", self->gpu->about.name);
 }
 
@@ -245,6 +294,7 @@ gpu_destroy(kt_device_t *device)
 
 static const kt_device_ops_t GPU_DEVICE = {.frontend         = gpu_frontend,
                                            .chroma           = gpu_chroma,
+                                           .begin_file       = gpu_begin_file,
                                            .begin_frontend   = gpu_begin_frontend,
                                            .begin_chroma     = gpu_begin_chroma,
                                            .begin_chroma_cqt = gpu_begin_chroma_cqt,

@@ -108,7 +108,8 @@ slot_send(kt_gpu_t *self, uint32_t index)
     }
     if (!kt_gpu_slots_in(self, SLOT_SENDING, SLOT_FLYING))
         self->progress_ms = kt_clock_ms();
-    slot->state = SLOT_SENDING;
+    slot->state   = SLOT_SENDING;
+    slot->sent_us = kt_clock_us();
     pthread_mutex_unlock(&self->lock);
     const kt_err_t  err  = self->backend->submit(self->context, index, &slot->batch);
     const uint64_t  pool = self->backend->pool_bytes(self->context);

@@ -46,6 +46,7 @@ kt_gpu_slot_end(kt_gpu_t *self, kt_gpu_slot_t *slot, kt_err_t err)
     for (uint32_t i = 0; i < n; i++) {
         kt_gpu_ticket_t *ticket = slot->tickets[i];
         ticket->flying--;
+        ticket->ended += slot->parts[i].items;
         ticket->err = ticket->err ? ticket->err : err;
         kt_gpu_ticket_settle(self, ticket);
     }
@@ -119,6 +120,7 @@ kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[K
     self->backend = opts->backend;
     self->opts    = *opts;
     self->state   = (kt_gpu_state_t){.percent = -1, .celsius = -1};
+    self->cpu     = KT_GPU_RATE_CPU;
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->work, NULL);
     pthread_cond_init(&self->turn, NULL);
@@ -199,10 +201,12 @@ kt_gpu_close(kt_gpu_t **self_p)
     const bool answers = !self->hung;
     if (self->n_feeders)
         kt_log_info("GPU-CLOSE",
-                    "device=\"%s\" batches=%llu parts=%llu frames=%llu on_cpu=%llu in_bytes=%llu out_bytes=%llu",
+                    "device=\"%s\" batches=%llu parts=%llu frames=%llu on_cpu=%llu in_bytes=%llu out_bytes=%llu "
+                    "files=%llu cpu_files=%llu",
                     self->about.name, (unsigned long long)self->batches, (unsigned long long)self->parts,
                     (unsigned long long)self->frames, (unsigned long long)self->on_cpu,
-                    (unsigned long long)self->in_bytes, (unsigned long long)self->out_bytes);
+                    (unsigned long long)self->in_bytes, (unsigned long long)self->out_bytes,
+                    (unsigned long long)self->files, (unsigned long long)self->cpu_files);
     if (self->context && !self->hung)
         self->backend->close(&self->context);
     pthread_cond_destroy(&self->changed);

@@ -186,6 +186,8 @@ kt_gpus_info(const kt_gpus_t *self, kt_gpus_info_t *out)
         out->parts += gpu->parts;
         out->frames += gpu->frames;
         out->on_cpu += gpu->on_cpu;
+        out->files += gpu->files;
+        out->cpu_files += gpu->cpu_files;
         out->in_bytes += gpu->in_bytes;
         out->out_bytes += gpu->out_bytes;
         pthread_mutex_unlock(&gpu->lock);

@@ -32,6 +32,7 @@ typedef struct kt_gpus_info {
     uint64_t memory_used_mb, memory_total_mb, pool_bytes;
     uint64_t batches, parts, frames;  // submitted since open; frames: of sound, or pictures
     uint64_t on_cpu;                  // requests that the CPU computed instead
+    uint64_t files, cpu_files;        // that a GPU took; that it left to the CPU because its queue was long
     uint64_t in_bytes, out_bytes;     // over the bus: samples and pictures in, results without peaks out
 } kt_gpus_info_t;
 
@@ -54,6 +55,7 @@ const char *kt_gpus_name(const kt_gpus_t *self, char *out, size_t size);
 
 // One thread's device on the GPU with the fewest of them, and a CPU device for what the GPU does not do. As
 // kt_device_cpu.
+// Its file (kt_device_begin_file) may be left to the CPU.
 KT_MUST_USE kt_err_t kt_device_gpu(kt_device_t **self_p, kt_gpus_t *gpus, const kt_device_opts_t *opts);
 
 // load.c: the library in the folder of the program, in ../lib/kithara or ../lib; KITHARA_CUDA_LIBRARY names another.

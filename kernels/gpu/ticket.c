@@ -59,6 +59,7 @@ kt_gpu_ticket_post(kt_gpu_t *self, kt_gpu_ticket_t *ticket)
                                                                       : KT_OK;
     self->on_cpu += err != KT_OK;
     if (!err) {
+        ticket->pace                                      = kt_gpu_pace_of(self, &ticket->like);
         ticket->before                                    = self->last;
         *(self->last ? &self->last->after : &self->first) = ticket;
         self->last                                        = ticket;

@@ -24,7 +24,9 @@ struct kt_gpu_ticket {
     kt_gpu_batch_t   like;    // a batch of this request alone, without parts
     size_t           most;    // items in a slot
     size_t           next;    // first item that is in no batch yet
+    size_t           ended;   // items whose batches are over
     uint32_t         flying;  // pieces in slots
+    uint32_t         pace;    // of its configuration (private.h)
     kt_err_t         err;
     bool             over;
     kt_gpu_ticket_t *before, *after;
@@ -33,8 +35,8 @@ struct kt_gpu_ticket {
 // Errors, also of await: on any of them the results are not valid. KT_ESTATE (lost), KT_ECLOSED, KT_ENOMEM, KT_EINVAL
 // (an item that fits no slot, a configuration that the backend does not have).
 //
-// Returns at once. request, done and context are set; the kind's `describe` runs here. After an error the ticket is not
-// on its way. A request without items is over at once: done is called before the return.
+// Returns at once. request, done and context are set; the kind's `describe` runs here. After an error the ticket
+// is not on its way. A request without items is over at once: done is called before the return.
 KT_MUST_USE kt_err_t kt_gpu_ticket_post(kt_gpu_t *self, kt_gpu_ticket_t *ticket);
 KT_MUST_USE kt_err_t kt_gpu_ticket_await(kt_gpu_t *self, kt_gpu_ticket_t *ticket);
 // True: it is over. Else done is called once, when it is.
@@ -43,3 +45,10 @@ bool kt_gpu_ticket_watch(kt_gpu_t *self, kt_gpu_ticket_t *ticket, kt_gpu_done_fn
 void kt_gpu_ticket_cancel(kt_gpu_t *self, kt_gpu_ticket_t *ticket);
 // post and await.
 KT_MUST_USE kt_err_t kt_gpu_run(kt_gpu_t *self, const kt_gpu_request_t *request);
+
+// pace.c. Before the first request of a file of so many frames. False: the processor computes the file (choice.h), and
+// its times are noted: those of each request, with the file's frames at the first one and 0 at the others. may_refuse
+// false: the file is counted, and the GPU takes it. A GPU that is lost takes every file: the requests fail, which is
+// counted as a failure.
+bool kt_gpu_takes_file(kt_gpu_t *self, size_t frames, bool may_refuse);
+void kt_gpu_note_cpu(kt_gpu_t *self, int64_t us, size_t frames);

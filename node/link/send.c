@@ -151,6 +151,8 @@ kt_send_beats(kt_uplink_t *self)
         beat.gpu_memory_mb       = gpu.memory_used_mb;
         beat.gpu_memory_total_mb = gpu.memory_total_mb;
         beat.gpu_celsius         = gpu.celsius;
+        beat.gpu_files           = gpu.files;
+        beat.cpu_files           = gpu.cpu_files;
     }
 
     const kt_settings_t *settings = self->opts.settings;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -33,7 +34,8 @@ typedef struct run {
     uint64_t                held_bytes;
     double                  expected_s;  // 0: the most is reserved
     double                  seconds;     // of content so far
-    uint64_t                replaced;    // replaced_by of the worker at the file's beginning
+    kt_device_info_t        before;      // of the worker's device at the file's beginning
+    bool                    may_leave;   // a GPU may leave the file to the processor
     bool                    cached;      // the document is from the cache
     bool                    partial;     // and the file failed: the document has what was read
     bool                    pushed;      // all chunks: what is left is finish
@@ -130,13 +132,16 @@ shown_id(const file_run_t *run, char shown[KT_JOB_PATH])
     return kt_job_shown(run->job->message_id, shown, KT_JOB_PATH);
 }
 
-// Requests of its GPU that the processor computed so far. The cache takes no document of which a part was.
-static uint64_t
-replaced_by(const kt_worker_t *worker)
+// What the GPU did of this file: computed and replaced are the file's alone. Zero without a GPU.
+static kt_device_info_t
+file_device(const file_run_t *run)
 {
-    kt_device_info_t info;
-    kt_device_info(worker->device, &info);
-    return info.replaced;
+    kt_device_info_t out = {0};
+    if (run->worker->pipeline->gpus)
+        kt_device_info(run->worker->device, &out);
+    out.computed -= run->before.computed;
+    out.replaced -= run->before.replaced;
+    return out;
 }
 
 // Once per chunk: counts progress; KT_ECANCELLED or KT_ETIME when the file has to end.
@@ -196,12 +201,12 @@ sampling_of(const file_run_t *run)
 }
 
 static kt_cache_key_t
-cache_key(const file_run_t *run)
+cache_key(const file_run_t *run, const char *device)
 {
     const kt_sampling_t sampling = sampling_of(run);
     return (kt_cache_key_t){
         .content      = run->report->content_digest,
-        .device       = run->worker->pipeline->device,
+        .device       = device,
         .options      = run->job->options,
         .models       = run->models && run->job->options & KT_OPTION_MODELS ? kt_model_set_digest(run->models) : NULL,
         .pcm_rate_hz  = run->opts->pcm ? run->opts->pcm_rate_hz : 0,
@@ -226,9 +231,13 @@ file_find_cached(file_run_t *run)
     int64_t           start = kt_clock_us();
     if (!cache)
         return false;
-    kt_cache_key_t key   = cache_key(run);
+    kt_cache_key_t key   = cache_key(run, run->worker->pipeline->device);
     kt_stamp_t     stamp = stamp_now(run, start);
     run->cached          = kt_cache_find(cache, &key, run->job, &stamp, &run->report->document) == KT_OK;
+    if (!run->cached && run->may_leave) {
+        key         = cache_key(run, "");
+        run->cached = kt_cache_find(cache, &key, run->job, &stamp, &run->report->document) == KT_OK;
+    }
     if (!run->cached)
         return false;
     add_stage(run->report, "cache", kt_clock_us() - start);
@@ -547,26 +556,39 @@ note_source(file_run_t *run)
                     (unsigned long long)damaged);
 }
 
+// A file that a GPU computed says so; the CPU is not named, so that its documents are the same on every host.
+static void
+name_device(file_run_t *run, const kt_device_info_t *did)
+{
+    char text[KT_DOCUMENT_DEVICE];
+    if (!did->computed)
+        return;
+    snprintf(text, sizeof text, "%s: %s%s", did->kind, did->name, did->replaced ? " (partly the processor)" : "");
+    kt_document_device(run->document, text);
+}
+
 // The document of the features, which the cache gets, or of the error.
 static void
 render_document(file_run_t *run)
 {
-    kt_report_t *report               = run->report;
-    kt_cache_t  *cache                = cache_of(run);
-    char         why[KT_DOCUMENT_WHY] = "";
-    int64_t      start                = kt_clock_us();
-    kt_stamp_t   stamp                = stamp_now(run, start);
+    kt_report_t     *report               = run->report;
+    kt_cache_t      *cache                = cache_of(run);
+    kt_device_info_t did                  = file_device(run);
+    char             why[KT_DOCUMENT_WHY] = "";
+    int64_t          start                = kt_clock_us();
+    kt_stamp_t       stamp                = stamp_now(run, start);
     if (run->cached)
         return;
     if (!report->err || run->partial) {
+        name_device(run, &did);
         kt_err_t err = kt_document_finish(run->document, &stamp, &report->document, why);
         if (err)
             set_detail(report, why);
         run->partial = run->partial && !err;
         report->err  = err ? err : report->err;
     }
-    if (!report->err && cache && replaced_by(run->worker) == run->replaced) {
-        kt_cache_key_t key = cache_key(run);
+    if (!report->err && cache && !did.replaced) {
+        kt_cache_key_t key = cache_key(run, did.computed ? run->worker->pipeline->device : "");
         kt_cache_store(cache, &key, report->document.bytes, report->document.length);
     }
     if (report->err && !run->partial) {
@@ -653,7 +675,9 @@ kt_worker_begin(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *
     self->job       = *job;
     *run            = (file_run_t){
                    .worker = self, .opts = opts, .report = report, .job = &self->job, .fd = -1, .start_us = kt_clock_us()};
-    run->replaced    = replaced_by(self);
+    run->may_leave = ready && strcasecmp(settings->gpu_files, "shared") == 0;
+    run->before    = file_device(run);
+    kt_device_begin_file(self->device, run->may_leave);
     run->deadline_ms = opts->deadline_ms > 0 ? opts->deadline_ms
                        : opts->stream        ? INT64_MAX
                                              : kt_clock_ms() + (int64_t)settings->file_deadline_s * 1000;

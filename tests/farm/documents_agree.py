@@ -2,13 +2,15 @@
 
 # Everything that is no number, and every decision (tempo, key, counts), is equal.
 LIMIT = 1e-4
-OWN = ("message_id", "media_id", "file_path", "processing_time", "timestamp")
+OWN = ("message_id", "media_id", "file_path", "processing_time", "timestamp", "device")
 
 
 def differences(cpu, gpu, path="", scale=0.0):
     """(feature, difference, processor's value, GPU's value) of all that is not the same; difference None: no measure."""
+    if not path:
+        cpu, gpu = ({k: v for k, v in document.items() if k not in OWN} for document in (cpu, gpu))
     if isinstance(cpu, dict) and isinstance(gpu, dict) and cpu.keys() == gpu.keys():
-        return [d for key in cpu if path or key not in OWN for d in differences(cpu[key], gpu[key], f"{path}/{key}")]
+        return [d for key in cpu for d in differences(cpu[key], gpu[key], f"{path}/{key}")]
     if isinstance(cpu, list) and isinstance(gpu, list) and len(cpu) == len(gpu):
         scale = max((abs(x) for x in cpu if isinstance(x, (int, float))), default=0)
         return [d for a, b in zip(cpu, gpu) for d in differences(a, b, path, scale)]

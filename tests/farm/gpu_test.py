@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -46,17 +47,19 @@ class Gpu(unittest.TestCase):
 
     def farm(self, **settings):
         return Farm(**{"ANALYZER_MEDIA_ROOTS": str(self.music), "ANALYZER_WORKERS": "2", "KITHARA_CUDA_LIBRARY": LIBRARY,
-                       "KITHARA_SIM_QUIET": "1", **settings})
+                       "KITHARA_SIM_QUIET": "1", "ANALYZER_GPU_FILES": "all", **settings})
 
     def submit_all(self, farm):
         farm.post("/v1/jobs", {"messages": [{"file_path": str(clip)} for clip in self.clips]})
         farm.wait_finished(len(self.clips), 300)
 
     def check_documents(self, farm):
+        self.devices = []
         jobs = farm.all_jobs()
         self.assertEqual([job["state"] for job in jobs], ["done"] * len(self.clips), jobs)
         for job in jobs:
             document = farm.get(f"/v1/jobs/{job['job']}/document")
+            self.devices.append(document.get("device"))
             self.assertEqual(beyond(self.cpu[document["file_path"]], document), [], document["file_path"])
 
     def test_documents_of_a_gpu_are_those_of_the_processor(self):
@@ -72,6 +75,26 @@ class Gpu(unittest.TestCase):
                 self.assertEqual(status, 0, "86: the simulator has something to report\n" + farm.nodes["a"].text())
                 did = re.search(r"GPU-CLOSE .* frames=(\d+) on_cpu=0", farm.nodes["a"].text())
                 self.assertTrue(did and int(did[1]) > 1000, "all of it was the GPU's work\n" + farm.nodes["a"].text())
+
+    def test_a_node_may_leave_files_to_its_processor_and_says_how_many(self):
+        with self.farm(ANALYZER_GPU_FILES="shared", KITHARA_SIM_ABORT="1").start(["a"]) as farm:
+            self.submit_all(farm)
+            self.check_documents(farm)
+            row = lambda: farm.get("/v1/nodes")["nodes"][0]  # noqa: E731
+            wait_for(lambda: row()["gpu_files"] + row()["cpu_files"] == len(self.clips), "the last beat")
+            shown = row()
+            self.assertGreaterEqual(shown["gpu_files"], 1, "without a queue the GPU takes a file")
+            self.assertEqual(sum(d is not None and d.startswith("cuda: Simulated GPU") for d in self.devices),
+                             shown["gpu_files"], self.devices)
+            self.assertEqual(self.devices.count(None), shown["cpu_files"], self.devices)
+            with urllib.request.urlopen(farm.http + "/metrics", timeout=10) as answer:
+                metrics = answer.read().decode()
+            for place in ("gpu", "cpu"):
+                self.assertIn(f'kithara_node_gpu_files_total{{node="a",place="{place}"}} {shown[place + "_files"]}', metrics)
+            self.assertEqual(farm.nodes["a"].stop(), 0)
+            did = re.search(r"GPU-CLOSE .* on_cpu=0 .* files=(\d+) cpu_files=(\d+)", farm.nodes["a"].text())
+            self.assertTrue(did, farm.nodes["a"].text())
+            self.assertEqual((int(did[1]), int(did[2])), (shown["gpu_files"], shown["cpu_files"]))
 
     def test_doctor_names_the_gpu_or_why_there_is_none(self):
         env = {**os.environ, "KITHARA_CUDA_LIBRARY": LIBRARY}

@@ -77,6 +77,8 @@ static const kt_column_t NODES[] = {
     {"GPU MB", "gpu_memory_mb", KT_CELL_INT, true},
     {"OF MB", "gpu_memory_total_mb", KT_CELL_INT, true},
     {"GPU C", "gpu_celsius", KT_CELL_INT, true},
+    {"GPU FILES", "gpu_files", KT_CELL_INT, true},
+    {"CPU FILES", "cpu_files", KT_CELL_INT, true},
 };
 
 typedef struct showing {

@@ -227,7 +227,9 @@ Test(ticket, requests_of_a_device_that_hangs_are_over_within_the_deadline)
     kt_gpu_t *gpu    = open_gpu(opts);
     gpu_double_hold(true);
     for (uint32_t i = 0; i < MANY; i++)
-        all[i] = post(gpu, FRAMES, i);
+        all[i] = posted_new(FRAMES, i);  // takes long on a loaded machine
+    for (uint32_t i = 0; i < MANY; i++)
+        cr_assert_eq(kt_gpu_ticket_post(gpu, &all[i]->ticket), KT_OK);
     for (size_t i = 0; i < MANY; i++)
         check(gpu, all[i], KT_ESTATE);
     cr_assert(!kt_gpu_close(&gpu));
@@ -356,5 +358,77 @@ Test(ticket, a_request_without_items_is_over_at_once)
     cr_assert_eq(self->err, KT_OK);
     sound_free(&self->sound);
     free(self);
+    cr_assert(kt_gpu_close(&gpu));
+}
+
+// Before anything was measured an item on the device is half a microsecond, a frame on the processor seven, and a file
+// waits KT_GPU_WAITS times.
+Test(ticket, a_file_goes_behind_a_queue_that_is_shorter_than_the_processors_time)
+{
+    kt_gpu_t *gpu = open_gpu(KT_GPU_DEFAULTS);
+    gpu_double_hold(true);
+    cr_assert(kt_gpu_takes_file(gpu, 1, true), "there is no queue");
+    posted_t *self = post(gpu, 400, 1);
+    cr_assert(kt_gpu_takes_file(gpu, KT_GPU_WAITS * 30, true));
+    cr_assert_not(kt_gpu_takes_file(gpu, KT_GPU_WAITS * 28, true));
+    cr_assert(kt_gpu_takes_file(gpu, KT_GPU_WAITS * 28, false), "nobody asked for the processor");
+    gpu_double_hold(false);
+    check(gpu, self, KT_OK);
+    cr_assert(kt_gpu_takes_file(gpu, 1, true));
+    cr_assert_eq(gpu->files, 4);
+    cr_assert_eq(gpu->cpu_files, 1);
+    cr_assert_eq(gpu->on_cpu, 0, "nothing failed");
+    cr_assert(kt_gpu_close(&gpu));
+}
+
+Test(ticket, what_has_ended_is_no_queue)
+{
+    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+    opts.max_bytes     = 2 << 20;
+    kt_gpu_t *gpu      = open_gpu(opts);
+    gpu_double_hold(true);
+    posted_t *self = post(gpu, 400, 1);
+    gpu_double_await(KT_GPU_SLOTS);
+    const size_t ended = KT_GPU_SLOTS * self->ticket.most;
+    cr_assert_lt(ended, 400);
+    cr_assert_not(kt_gpu_takes_file(gpu, KT_GPU_WAITS * (400 - ended) / 14 + 1, true), "what is on the device counts");
+    gpu_double_hold(false);
+    check(gpu, self, KT_OK);
+    cr_assert(kt_gpu_takes_file(gpu, 1, true));
+    cr_assert(kt_gpu_close(&gpu));
+}
+
+Test(ticket, a_lost_device_takes_files_that_fail)
+{
+    kt_gpu_t *gpu = open_gpu(KT_GPU_DEFAULTS);
+    gpu_double_hold(true);
+    posted_t *self = post(gpu, 400, 1);
+    cr_assert_not(kt_gpu_takes_file(gpu, 1, true));
+    pthread_mutex_lock(&gpu->lock);
+    kt_gpu_lose(gpu, "test");
+    pthread_mutex_unlock(&gpu->lock);
+    cr_assert(kt_gpu_takes_file(gpu, 1, true));
+    gpu_double_hold(false);
+    check(gpu, self, KT_ESTATE);
+    cr_assert(kt_gpu_close(&gpu));
+}
+
+Test(ticket, times_of_more_configurations_than_places_replace_the_oldest)
+{
+    kt_gpu_t      *gpu  = open_gpu(KT_GPU_DEFAULTS);
+    kt_gpu_batch_t like = {.kind = KT_GPU_CHROMA};
+    uint32_t       at[KT_GPU_PACES + 1];
+    pthread_mutex_lock(&gpu->lock);
+    for (uint32_t i = 0; i <= KT_GPU_PACES; i++) {
+        like.config[0] = (unsigned char)i;
+        at[i]          = kt_gpu_pace_of(gpu, &like);
+        for (uint32_t j = 0; j < i && i < KT_GPU_PACES; j++)
+            cr_assert_neq(at[i], at[j]);
+        cr_assert_eq(kt_gpu_pace_of(gpu, &like), at[i]);
+    }
+    cr_assert_eq(at[KT_GPU_PACES], at[0]);
+    like.kind = KT_GPU_CQT;
+    cr_assert_eq(kt_gpu_pace_of(gpu, &like), at[1], "another kind is another configuration");
+    pthread_mutex_unlock(&gpu->lock);
     cr_assert(kt_gpu_close(&gpu));
 }

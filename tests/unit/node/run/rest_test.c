@@ -1,6 +1,7 @@
 // Files that rest while a GPU computes: a document's bytes do not depend on it, whatever becomes of the device. The GPU
 // is none (gpu_double.h): the CPU computes its batches.
 #include "common/clock.h"
+#include "kernels/gpu/private.h"
 #include "node/run/pipeline.h"
 #include "node/work/work.h"
 #include "tests/unit/kernels/gpu/gpu_double.h"
@@ -95,18 +96,24 @@ count_ready(void *context)
 }
 
 static void
-await_ready(void)
+await_readies(size_t n)
 {
     struct timespec until;
     int             late = 0;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += PATIENCE_MS / 1000;
     pthread_mutex_lock(&lock);
-    while (!n_ready && !late)
+    while (n_ready < n && !late)
         late = pthread_cond_clockwait(&told, &lock, CLOCK_MONOTONIC, &until);
     pthread_mutex_unlock(&lock);
     cr_assert_eq(late, 0);
-    cr_assert_eq(n_ready, 1);
+    cr_assert_eq(n_ready, n);
+}
+
+static void
+await_ready(void)
+{
+    await_readies(1);
 }
 
 static kt_job_t
@@ -133,6 +140,8 @@ features_of(const kt_report_t *report)
     cr_assert(text);
     cut(text, "\"processing_time\":", ",}");
     cut(text, "\"timestamp\":", ",}");
+    if (strstr(text, "\"device\":"))
+        cut(text, ",\"device\":", ",}");
     return text;
 }
 
@@ -178,6 +187,12 @@ rest_once(kt_err_t fail, bool hangs, uint64_t on_cpu)
     cr_assert_eq(report.err, KT_OK, "%s", report.detail);
     char *got = features_of(&report);
     cr_assert_str_eq(got, want);
+    const char *device = on_cpu == 4   ? NULL
+                         : on_cpu == 0 ? "\"device\":\"cuda: Double\""
+                                       : "\"device\":\"cuda: Double (partly the processor)\"";
+    const char *named  = memmem(report.document.bytes, report.document.length, "\"device\"", strlen("\"device\""));
+    cr_assert_eq(named != NULL, device != NULL);
+    cr_assert(!device || memcmp(named, device, strlen(device)) == 0);
     kt_gpus_info(gpus, &info);
     cr_assert_eq(info.lost, fail == KT_ESTATE || hangs);
     cr_assert_eq(info.on_cpu, on_cpu);
@@ -205,6 +220,62 @@ Test(rest, a_device_lost_in_flight_changes_no_byte)
 Test(rest, a_device_that_hangs_changes_no_byte)
 {
     rest_once(KT_OK, true, 4);
+}
+
+// A second file behind the first one, which the device holds, on a processor that is said to be fast.
+static void
+share_once(const char *setting, bool rests)
+{
+    char            *want = of_the_processor();
+    kt_job_t         job  = tone_job();
+    kt_worker_opts_t opts = {0};
+    kt_report_t      report, other;
+    kt_worker_t     *second = NULL;
+    kt_gpus_info_t   info;
+    set("ANALYZER_GPU_FILES", setting);
+    open_gpus(30000);
+    open_worker();
+    cr_assert_eq(kt_worker_new(&second, pipeline), KT_OK);
+    kt_gpu_t *gpu = kt_gpus_attach(gpus);
+    kt_gpu_note_cpu(gpu, 0, 100000000);
+    kt_gpus_detach(gpu);
+    gpu_double_hold(true);
+    cr_assert(kt_worker_begin(worker, &job, &opts, &report, count_ready, NULL));
+    cr_assert_eq(kt_worker_begin(second, &job, &opts, &other, count_ready, NULL), rests);
+    gpu_double_hold(false);
+    await_readies(rests ? 2 : 1);
+    kt_worker_resume(worker);
+    if (rests)
+        kt_worker_resume(second);
+    cr_assert_eq(report.err, KT_OK, "%s", report.detail);
+    cr_assert_eq(other.err, KT_OK, "%s", other.detail);
+    char *got = features_of(&report), *its = features_of(&other);
+    cr_assert_str_eq(got, want);
+    cr_assert_str_eq(its, want);
+    cr_assert_not_null(memmem(report.document.bytes, report.document.length, "\"device\"", strlen("\"device\"")));
+    cr_assert_eq(memmem(other.document.bytes, other.document.length, "\"device\"", strlen("\"device\"")) != NULL,
+                 rests);
+    kt_gpus_info(gpus, &info);
+    cr_assert_eq(info.files, rests ? 2 : 1);
+    cr_assert_eq(info.cpu_files, rests ? 0 : 1);
+    cr_assert_eq(info.on_cpu, 0);
+    free(got);
+    free(its);
+    free(want);
+    kt_buf_fini(&report.document);
+    kt_buf_fini(&other.document);
+    kt_worker_destroy(&second);
+    cr_assert(close_worker());
+}
+
+Test(rest, behind_a_long_queue_a_file_is_the_processors_and_says_so)
+{
+    share_once("shared", false);
+}
+
+Test(rest, with_all_files_on_the_device_the_queue_does_not_matter)
+{
+    share_once("all", true);
 }
 
 Test(rest, a_file_that_is_cancelled_while_it_rests_ends)

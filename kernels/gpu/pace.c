@@ -1,0 +1,61 @@
+// Times of the device's batches and of files on the processor, and the choice between them (choice.h).
+#include "common/clock.h"
+#include "kernels/gpu/private.h"
+
+#include <string.h>
+
+enum { ITEMS_LEAST = 256 };  // a smaller batch shows the latency of a launch
+
+uint32_t
+kt_gpu_pace_of(kt_gpu_t *self, const kt_gpu_batch_t *like)
+{
+    uint32_t oldest = 0;
+    self->posted++;
+    for (uint32_t i = 0; i < KT_GPU_PACES; i++) {
+        kt_gpu_pace_t *pace = &self->paces[i];
+        if (pace->used && pace->kind == like->kind && memcmp(pace->config, like->config, sizeof pace->config) == 0) {
+            pace->used = self->posted;
+            return i;
+        }
+        oldest = pace->used < self->paces[oldest].used ? i : oldest;
+    }
+    self->paces[oldest] = (kt_gpu_pace_t){.kind = like->kind, .rate = KT_GPU_RATE_DEVICE, .used = self->posted};
+    memcpy(self->paces[oldest].config, like->config, sizeof like->config);
+    return oldest;
+}
+
+// While batches follow each other, one takes as long as it ends after the one before: copies of the next are beside the
+// kernels of this one.
+void
+kt_gpu_pace_note(kt_gpu_t *self, const kt_gpu_slot_t *slot)
+{
+    const int64_t now_us  = kt_clock_us();
+    const int64_t from_us = slot->sent_us > self->ended_us ? slot->sent_us : self->ended_us;
+    self->ended_us        = now_us;
+    if (slot->n_tickets && slot->batch.items >= ITEMS_LEAST)
+        kt_gpu_rate_add(&self->paces[slot->tickets[0]->pace].rate, (double)(now_us - from_us), slot->batch.items);
+}
+
+bool
+kt_gpu_takes_file(kt_gpu_t *self, size_t frames, bool may_refuse)
+{
+    kt_gpu_waiting_t waiting[KT_GPU_PACES];
+    pthread_mutex_lock(&self->lock);
+    for (size_t i = 0; i < KT_GPU_PACES; i++)
+        waiting[i] = (kt_gpu_waiting_t){.rate = self->paces[i].rate};
+    for (const kt_gpu_ticket_t *ticket = self->first; ticket; ticket = ticket->after)
+        waiting[ticket->pace].items += ticket->err ? 0 : (double)(ticket->request.items - ticket->ended);
+    const bool takes = !may_refuse || self->lost || kt_gpu_choice(waiting, KT_GPU_PACES, &self->cpu, frames);
+    self->files += takes;
+    self->cpu_files += !takes;
+    pthread_mutex_unlock(&self->lock);
+    return takes;
+}
+
+void
+kt_gpu_note_cpu(kt_gpu_t *self, int64_t us, size_t frames)
+{
+    pthread_mutex_lock(&self->lock);
+    kt_gpu_rate_add(&self->cpu, (double)us, (double)frames);
+    pthread_mutex_unlock(&self->lock);
+}
