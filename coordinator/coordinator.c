@@ -310,9 +310,8 @@ open_http(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
     return kt_http_new(&self->http, &opts, self->http_address, why);
 }
 
-// A database, broker or cache on another machine without TLS: an error, or a warning each.
-static kt_err_t
-check_tls(const kt_settings_t *settings, char why[KT_LEDGER_WHY])
+kt_err_t
+kt_coordinator_check_tls(const kt_settings_t *settings, char why[KT_LEDGER_WHY])
 {
     const char *setting;
     char        host[KT_PLAIN_HOST];
@@ -345,8 +344,6 @@ kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings, kt_
     kt_socket_setup();
 
     kt_err_t err = getrandom(&self->instance, sizeof self->instance, 0) == sizeof self->instance ? KT_OK : KT_ESYSTEM;
-    if (!err)
-        err = check_tls(settings, why);
     if (!err)
         err = kt_model_store_new(&self->models, settings);
     if (!err)

@@ -8,6 +8,9 @@
 
 typedef struct kt_coordinator kt_coordinator_t;
 
+// A database, broker or cache on another machine without TLS: KT_ESETTING under ANALYZER_REQUIRE_TLS, else a warning
+// each. To be called before the first of them is connected.
+KT_MUST_USE kt_err_t kt_coordinator_check_tls(const kt_settings_t *settings, char why[KT_LEDGER_WHY]);
 // Binds, opens the lease, starts its threads. Takes *ledger_p. why: a sentence with cause and remedy
 // (busy port, keys, ledger). KT_EPORT, KT_ELOCKED, KT_EIO, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings,

@@ -14,7 +14,9 @@ run_coordinator(const kt_program_t *program, int signal_fd)
     char              why[KT_LEDGER_WHY] = "";
     kt_ledger_t      *ledger             = NULL;
     kt_coordinator_t *coordinator        = NULL;
-    kt_err_t          err                = kt_ledger_open(&ledger, &program->settings, true, why);
+    kt_err_t          err                = kt_coordinator_check_tls(&program->settings, why);
+    if (!err)
+        err = kt_ledger_open(&ledger, &program->settings, true, why);
     if (!err)
         err = kt_coordinator_new(&coordinator, &program->settings, &ledger, why);
     if (err) {

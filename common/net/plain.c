@@ -72,14 +72,23 @@ static bool
 is_plain_postgres(const char *url, char host[KT_PLAIN_HOST])
 {
     const char *scheme = strstr(url, "://"), *query = scheme ? strchr(url, '?') : url;
-    const char *mode = getenv("PGSSLMODE"), *default_host = getenv("PGHOST");
+    const char *mode = getenv("PGSSLMODE"), *default_host = getenv("PGHOST"), *service = getenv("PGSERVICE");
+    const char *default_address    = getenv("PGHOSTADDR");
     char        value[VALUE_BYTES] = "", hosts[VALUE_BYTES] = "";
     snprintf(value, sizeof value, "%s", mode ? mode : "");
     if (query && !find_parameter(query, "sslmode", value) && find_parameter(query, "ssl", hosts))
         snprintf(value, sizeof value, "%s", strcmp(hosts, "true") == 0 ? "require" : "");
     if (!strcmp(value, "require") || !strcmp(value, "verify-ca") || !strcmp(value, "verify-full"))
         return false;
-    if (query && (find_parameter(query, "hostaddr", hosts) || find_parameter(query, "host", hosts)))
+    if ((query && find_parameter(query, "service", hosts)) || (service && *service)) {
+        snprintf(host, KT_PLAIN_HOST, "the service %.*s", KT_PLAIN_HOST - 16, *hosts ? hosts : service);
+        return true;  // its file may name any host
+    }
+    if (query && find_parameter(query, "hostaddr", hosts))
+        return find_remote(hosts, strlen(hosts), host);
+    if (default_address && *default_address)
+        return find_remote(default_address, strlen(default_address), host);
+    if (query && find_parameter(query, "host", hosts))
         return find_remote(hosts, strlen(hosts), host);
     const char *start = scheme ? scheme + 3 : "", *end = start + strcspn(start, "/?");
     const char *user = memrchr(start, '@', (size_t)(end - start));

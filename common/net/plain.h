@@ -1,6 +1,6 @@
 // kt_plain -- which servers of the settings are reached without TLS: passwords, paths and results cross the network in
 // plain text. Reads the URLs as libpq, the AMQP client and the Redis client read them; looks nothing up. Pure except
-// for PGSSLMODE and PGHOST, which are libpq's. Any thread.
+// for PGSSLMODE, PGHOST, PGHOSTADDR and PGSERVICE, which are libpq's; a service counts as another machine. Any thread.
 #pragma once
 
 #include "common/settings.h"

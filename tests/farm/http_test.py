@@ -417,5 +417,33 @@ class Cache(unittest.TestCase):
                     self.assertEqual(other.coordinator.stop(), 0)
 
 
+class Plain(unittest.TestCase):
+    """Servers on other machines (an address of documentation, RFC 5737) without TLS."""
+
+    ELSEWHERE = {"DATABASE_URL": "postgresql://u:s3cret@192.0.2.1/db", "AMQP_CONNECTION_STRING": "amqp://u:s3cret@192.0.2.1/",
+                 "REDIS_URL": "redis://:s3cret@192.0.2.1"}
+
+    def start(self, **settings):
+        farm = Farm(**NOOP, **settings)
+        self.addCleanup(farm.__exit__)
+        farm.coordinator = farm.start_coordinator(wait=False)
+        return farm.coordinator
+
+    def test_they_are_named_at_the_start_before_any_password_is_sent(self):
+        for setting, url in self.ELSEWHERE.items():
+            process = self.start(**{setting: url})
+            wait_for(lambda: f"TLS-MISSING setting={setting} host=192.0.2.1" in process.text(), setting)
+            self.assertNotIn("s3cret", process.text())
+
+    def test_they_are_refused_where_tls_is_required(self):
+        for setting, url in self.ELSEWHERE.items():
+            process = self.start(ANALYZER_REQUIRE_TLS="true", **{setting: url})
+            self.assertEqual(process.process.wait(60), 2, process.text())
+            self.assertIn(f"{setting} leads to 192.0.2.1 without TLS, which ANALYZER_REQUIRE_TLS refuses", process.text())
+            self.assertNotIn("s3cret", process.text())
+        process = self.start(ANALYZER_REQUIRE_TLS="true", REDIS_URL="redis://127.0.0.1:1")
+        wait_for(lambda: "COORDINATOR-READY" in process.text(), "loopback is no other machine")
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -37,11 +37,13 @@ kt_ledger_postgres_open(kt_ledger_t **out, const char *url, bool writer, char wh
     if (!(self->url = strdup(url)))
         goto fail;
     if ((err = kt_pg_ready(self))) {
-        snprintf(why, KT_LEDGER_WHY,
-                 err == KT_ESCHEMA
-                     ? "DATABASE_URL: %.400s"
-                     : "DATABASE_URL: PostgreSQL cannot be used (%.300s): look at the address and the user",
-                 self->sql.why);
+        const char *remedy = strstr(self->sql.why, "certificate") ? "sslrootcert, the server's certificate and its name"
+                                                                  : "the address and the user";
+        if (err == KT_ESCHEMA)
+            snprintf(why, KT_LEDGER_WHY, "DATABASE_URL: %.400s", self->sql.why);
+        else
+            snprintf(why, KT_LEDGER_WHY, "DATABASE_URL: PostgreSQL cannot be used (%.300s): look at %s", self->sql.why,
+                     remedy);
         goto fail;
     }
     why[0] = '\0';

@@ -9,6 +9,8 @@ without_libpqs_variables(void)
 {
     unsetenv("PGSSLMODE");
     unsetenv("PGHOST");
+    unsetenv("PGHOSTADDR");
+    unsetenv("PGSERVICE");
 }
 
 TestSuite(plain, .init = without_libpqs_variables);
@@ -35,6 +37,9 @@ Test(plain, urls_that_lead_to_another_machine_without_tls_are_found)
         {"host=db.example dbname=k", "db.example"},
         {"host = 'db.example' sslmode=prefer", "db.example"},
         {"postgresql://127.0.0.1.example/k", "127.0.0.1.example"},
+        {"postgresql:///?service=farm", "the service farm"},
+        {"host=localhost service=farm", "the service farm"},
+        {"postgresql:///?service=farm&sslmode=verify-full", NULL},
         {"postgresql://db.example/k?sslmode=require", NULL},
         {"postgresql://db.example/k?sslmode=verify-ca", NULL},
         {"postgresql://db.example/k?connect_timeout=3&sslmode=verify-full", NULL},
@@ -80,6 +85,13 @@ Test(plain, variables_of_libpq_count)
     setenv("PGHOST", "db.example", 1);
     cr_expect(kt_plain_url("postgresql:///k", host));
     cr_expect_not(kt_plain_url("postgresql:///k?sslmode=require", host));
+    setenv("PGHOSTADDR", "10.0.0.7", 1);
+    cr_expect(kt_plain_url("postgresql://localhost/k", host));
+    cr_expect_str_eq(host, "10.0.0.7");
+    cr_expect_not(kt_plain_url("postgresql://localhost/k?hostaddr=127.0.0.1", host));
+    setenv("PGSERVICE", "farm", 1);
+    cr_expect(kt_plain_url("postgresql://localhost/k", host));
+    cr_expect_str_eq(host, "the service farm");
 }
 
 Test(plain, each_setting_without_tls_is_named)
