@@ -118,6 +118,13 @@ kt_doctor_keys(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
         secrets++;
     }
     closedir(keys);
+    struct stat facts;
+    snprintf(path, sizeof path, "%s/allowed", folder);
+    const char *risk = good && stat(path, &facts) == 0 ? kt_file_risk(path, &facts, false) : NULL;
+    if (risk) {
+        snprintf(text, KT_DOCTOR_TEXT, "%.300s: %s", path, risk);
+        return false;
+    }
     const char *name = NULL;
     if (good && kt_settings_are_open(cli->settings, &name)) {
         snprintf(text, KT_DOCTOR_TEXT, "%.300s has %s, and other users can read it: chmod 600", cli->settings->config,

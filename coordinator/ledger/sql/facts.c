@@ -19,6 +19,15 @@ keep_text(kt_sql_facts_t *self, kt_sql_slice_t *out, const kt_sql_t *sql, size_t
         kt_buf_add(&self->texts, text, out->length);
 }
 
+// Whether a row has numbers that the ledger writes. A job with others, which somebody has changed, is as one that is
+// not there: a change of it would be refused with all others of its group. The audit names it.
+static bool
+is_sound(int64_t run, int64_t state, int64_t retained)
+{
+    return run >= 1 && run <= INT32_MAX && state >= KT_JOB_QUEUED && state <= KT_JOB_CANCELLED &&
+           (retained == 0 || state >= KT_JOB_DONE);
+}
+
 kt_err_t
 kt_sql_facts_read(kt_sql_t *self, const uint64_t *ids, size_t n, kt_sql_facts_t *out)
 {
@@ -39,21 +48,24 @@ kt_sql_facts_read(kt_sql_t *self, const uint64_t *ids, size_t n, kt_sql_facts_t 
     kt_err_t err = kt_sql_run(self);
     if (err)
         return err;
-    out->n  = kt_sql_rows(self, k);
-    out->at = calloc(out->n + 1, sizeof *out->at);
+    out->at = calloc(kt_sql_rows(self, k) + 1, sizeof *out->at);
     if (!out->at)
         return KT_ENOMEM;
-    for (size_t i = 0; i < out->n; i++) {
-        kt_job_facts_t *was = &out->at[i].was;
-        was->id.job         = (uint64_t)kt_sql_int(self, k, i, 0);
-        was->id.run         = (uint32_t)kt_sql_int(self, k, i, 1);
-        was->state          = (kt_job_state_t)kt_sql_int(self, k, i, 2);
-        was->epoch          = (uint64_t)kt_sql_int(self, k, i, 3);
-        was->retained       = kt_sql_int(self, k, i, 4) != 0;
-        out->at[i].has_rows = kt_sql_int(self, k, i, 5) != 0;
-        out->at[i].now      = *was;
-        keep_text(out, &out->at[i].message_id, self, k, i, 6);
-        keep_text(out, &out->at[i].file_path, self, k, i, 7);
+    for (size_t i = 0; i < kt_sql_rows(self, k); i++) {
+        kt_sql_fact_t  *fact = &out->at[out->n];
+        kt_job_facts_t *was  = &fact->was;
+        if (!is_sound(kt_sql_int(self, k, i, 1), kt_sql_int(self, k, i, 2), kt_sql_int(self, k, i, 4)))
+            continue;
+        was->id.job    = (uint64_t)kt_sql_int(self, k, i, 0);
+        was->id.run    = (uint32_t)kt_sql_int(self, k, i, 1);
+        was->state     = (kt_job_state_t)kt_sql_int(self, k, i, 2);
+        was->epoch     = (uint64_t)kt_sql_int(self, k, i, 3);
+        was->retained  = kt_sql_int(self, k, i, 4) != 0;
+        fact->has_rows = kt_sql_int(self, k, i, 5) != 0;
+        fact->now      = *was;
+        keep_text(out, &fact->message_id, self, k, i, 6);
+        keep_text(out, &fact->file_path, self, k, i, 7);
+        out->n++;
     }
     return out->texts.err;
 }

@@ -151,6 +151,51 @@ a_list_that_is_no_json_breaks_no_query(void)
 BOTH(ledger_damaged, a_list_that_is_no_json_breaks_no_query, sql_remove())
 
 static void
+a_waiting_job_with_a_run_that_is_none_holds_up_no_other(void)
+{
+    static const char *const RUNS[] = {"0", "-1", "2147483648", "4294967297", "9223372036854775807"};
+    char                     sql[96];
+    kt_run_id_t              ids[JOBS];
+    for (uint64_t job = 1; job <= JOBS; job++)
+        fixture_insert(sql_ledger, job);
+    for (size_t i = 0; i < sizeof RUNS / sizeof *RUNS; i++) {
+        kt_lease_t lease = fixture_lease(sql_ledger, "one");
+        snprintf(sql, sizeof sql, "UPDATE jobs SET run = %s WHERE id = 2", RUNS[i]);
+        sql_query(sql);
+        cr_expect_eq(fixture_claim_n(sql_ledger, &lease, JOBS, 0, ids), JOBS - 1, "run %s", RUNS[i]);
+        cr_expect(ids[0].job == 1 && ids[1].job == 3, "run %s", RUNS[i]);
+        cr_expect_eq(fixture_findings(sql_ledger, "which do not exist"), 1, "run %s", RUNS[i]);
+        cr_assert_eq(sql_ledger->ops->release(sql_ledger, &lease, ids, JOBS - 1), KT_OK);
+    }
+}
+
+BOTH(ledger_damaged, a_waiting_job_with_a_run_that_is_none_holds_up_no_other, sql_remove())
+
+static void
+a_claimed_job_with_numbers_that_are_none_spoils_no_group(void)
+{
+    static const char *const CHANGES[] = {"state = 99",    "state = -1",       "state = 5", "retained = 1",
+                                          "retained = 99", "run = 4294967297", "run = -1"};
+    for (size_t i = 0; i < sizeof CHANGES / sizeof *CHANGES; i++) {
+        char        sql[96];
+        kt_run_id_t id    = {fixture_insert(sql_ledger, 10 + 2 * i), 1};
+        kt_run_id_t other = {fixture_insert(sql_ledger, 11 + 2 * i), 1};
+        kt_run_id_t ids[2];
+        kt_lease_t  lease = fixture_lease(sql_ledger, "one");
+        cr_assert_eq(fixture_claim_n(sql_ledger, &lease, 2, 0, ids), 2);
+        snprintf(sql, sizeof sql, "UPDATE jobs SET %s WHERE id = %d", CHANGES[i], (int)id.job);
+        sql_query(sql);
+        kt_result_t results[] = {fixture_success(id), fixture_success(other)};
+        kt_stored_t how[2];
+        cr_assert_eq(sql_ledger->ops->store(sql_ledger, results, 2, how), KT_OK, "%s", CHANGES[i]);
+        cr_expect(how[0] == KT_STORED_BAD_DATA && how[1] == KT_STORED_NEW, "%s: %d %d", CHANGES[i], how[0], how[1]);
+        cr_expect_eq(fixture_ask(sql_ledger, KT_ASK_CANCEL, id).how, KT_ENOTFOUND, "%s", CHANGES[i]);
+    }
+}
+
+BOTH(ledger_damaged, a_claimed_job_with_numbers_that_are_none_spoils_no_group, sql_remove())
+
+static void
 a_document_that_is_not_of_its_job_is_refused(void)
 {
     static const char *const DOCUMENTS[] = {
