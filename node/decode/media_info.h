@@ -92,6 +92,8 @@ typedef struct kt_media_counts {
     // Distances of consecutive pictures by their time stamps; 0: fewer than two pictures. regular_hz: the rate whose
     // grid all time stamps keep within their own rounding; 0: there is none (variable rate).
     double   frame_min_s, frame_mean_s, frame_max_s, regular_hz;
+    bool     pulldown;     // the grid is one of fields, of which pictures repeat one in turn
+    uint64_t untimed;      // pictures to which the file gives no time
     bool     broken_off;   // reading ended with an error before the end of the file
     uint64_t read_bytes;   // where the last packet ends in the file; 0: not known
     uint64_t time_breaks;  // time stamps of the pictures that begin anew or leap ahead; what follows continues

@@ -79,6 +79,7 @@ static const member_t COUNTS_MEMBERS[] = {
     COUNTS(NUMBER, frame_mean_s),
     COUNTS(NUMBER, frame_max_s),
     COUNTS(NUMBER, regular_hz),
+    COUNTS(BOOL, pulldown),
     COUNTS(BOOL, broken_off),
     COUNTS(BOOL, foreign),
     COUNTS(NUMBER, audio.lost_s),

@@ -130,6 +130,10 @@ count_packet(child_t *self, const AVPacket *packet)
         self->last_byte       = end > self->last_byte ? end : self->last_byte;
     }
     self->parts[stream].last_short = is_short(self, packet);
+    // FFmpeg discards what a fragment of MP4 repeats of the time of the one before, whatever it holds.
+    if (packet->flags & AV_PKT_FLAG_DISCARD && self->media.extent.fragmented && packet->duration > 0)
+        kt_counts_lost(&self->counts, stream,
+                       (double)packet->duration * av_q2d(self->parts[stream].coder.stream->time_base));
     kt_counts_packet(&self->counts, stream,
                      &(kt_counts_packet_t){.pts      = packet->pts,
                                            .dts      = packet->dts,
@@ -428,6 +432,7 @@ open_media(child_t *self, uint64_t search_bytes)
                    rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0, self->media.joined);
     self->sound.raw    = is_raw(self->sniffed.demuxer);
     self->sound.joined = self->film.joined = self->media.joined;
+    self->film.by_order                    = !strcmp(self->sniffed.demuxer, "avi");
     open_part(self, KT_COUNTS_SOUND, self->media.audio, self->want.sound);
     open_part(self, KT_COUNTS_PICTURE, self->media.video, self->want.pictures);
 }

@@ -19,7 +19,8 @@ const char KT_AUDIO_CODECS[] =
 // Without the decoders that start threads or open devices of their own; libdav1d decodes in one thread if it is asked
 // to.
 const char KT_VIDEO_CODECS[] =
-    "h264,hevc,mpeg4,msmpeg4v1,msmpeg4v2,msmpeg4,h263,h263i,h263p,flv,wmv1,wmv2,wmv3,vc1,mpeg1video,mpeg2video,vp8,vp9,"
+    "h264,hevc,mpeg4,msmpeg4v1,msmpeg4v2,msmpeg4,h263,h263i,h263p,flv,msvideo1,wmv1,wmv2,wmv3,vc1,mpeg1video,"
+    "mpeg2video,vp8,vp9,"
     "libdav1d,theora,mjpeg,prores,dnxhd,ffv1,huffyuv,ffvhuff,utvideo,rawvideo,png,qtrle,svq1,svq3,cinepak,dvvideo";
 
 enum { FAILURES_MAX = 64 };
@@ -128,7 +129,11 @@ coder_send(kt_coder_t *self, const AVPacket *packet)
     kt_av_begin();
     self->before_failed = packet ? self->last_failed : self->before_failed;
     self->last_failed   = self->last_failed && !packet;
-    const int code      = avcodec_send_packet(self->codec, packet);
+    if (packet)
+        kt_slots_packet(&self->slots, packet->dts);
+    else
+        kt_slots_end(&self->slots);
+    const int code = avcodec_send_packet(self->codec, packet);
     return code < 0 && packet ? note_failure(self, code) : KT_OK;
 }
 
@@ -162,6 +167,20 @@ kt_coder_refuse(kt_coder_t *self)
     self->last_failed   = true;
     self->damaged++;
     (void)snprintf(self->failure, sizeof self->failure, "an incomplete frame");
+}
+
+void
+kt_coder_restart(kt_coder_t *self)
+{
+    avcodec_flush_buffers(self->codec);
+    kt_slots_begin(&self->slots);
+}
+
+int64_t
+kt_coder_slot(kt_coder_t *self)
+{
+    const int held = self->codec->has_b_frames;
+    return kt_slots_picture(&self->slots, held > 0 ? (uint32_t)held : 0);
 }
 
 uint64_t

@@ -3,6 +3,7 @@
 
 #include "common/err.h"
 #include "node/decode/client.h"
+#include "node/decoder/counts/slots.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -23,6 +24,7 @@ typedef struct kt_coder {
     uint64_t        unsupported;            // packets of which the decoder reported a missing feature
     bool            last_failed;            // the last packet could not be decoded
     bool            before_failed;          // nor the one before it
+    kt_slots_t      slots;                  // of the packets that were sent
     bool            ready;                  // frame has been received by kt_coder_first and not passed on
     char            failure[KT_MEDIA_WHY];  // the decoder's last error
     char            why[KT_MEDIA_WHY];
@@ -37,8 +39,11 @@ KT_MUST_USE kt_err_t kt_coder_receive(kt_coder_t *self, bool *have);
 // Of a decoder that has given nothing so far: the next packet, NULL at the end; ready if a frame came. A packet that
 // cannot be decoded is counted. KT_EDECMEM.
 KT_MUST_USE kt_err_t kt_coder_first(kt_coder_t *self, const AVPacket *packet);
-void                 kt_coder_refuse(kt_coder_t *self);  // counts a packet that is not sent to the decoder
-uint64_t             kt_coder_damage(kt_coder_t *self);  // damaged packets since the last call
+void                 kt_coder_refuse(kt_coder_t *self);   // counts a packet that is not sent to the decoder
+void                 kt_coder_restart(kt_coder_t *self);  // behind a gap, once the decoder has given out all
+uint64_t             kt_coder_damage(kt_coder_t *self);   // damaged packets since the last call
 kt_err_t kt_coder_nothing(kt_coder_t *self);  // why a stream gave nothing: KT_ETRUNCATED, KT_ECODEC, KT_EDAMAGED
-bool     kt_coder_unsupported(const kt_coder_t *self);  // most of the damaged packets need a missing feature
-void     kt_coder_close(kt_coder_t *self);              // the decoder; the stream's packets are counted on
+// The decoding time stamp of the packet in whose place the last picture is shown (kt_slots.h); AV_NOPTS_VALUE: unknown.
+int64_t kt_coder_slot(kt_coder_t *self);
+bool    kt_coder_unsupported(const kt_coder_t *self);  // most of the damaged packets need a missing feature
+void    kt_coder_close(kt_coder_t *self);              // the decoder; the stream's packets are counted on

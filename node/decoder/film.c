@@ -119,7 +119,8 @@ send_held(kt_film_t *self, bool sampled)
     out->index  = self->sent++;
     out->time_s = self->held_s - self->start_s;
     kt_channel_picture(self->channel, out);
-    kt_counts_picture(self->counts, self->held_s, self->held_duration_s, out->flags);
+    kt_counts_picture(self->counts, self->held_s, self->held_duration_s, out->flags,
+                      (uint32_t)(self->held->repeat_pict > 0 ? self->held->repeat_pict : 0));
     note_shape(self);
     return KT_OK;
 }
@@ -129,7 +130,9 @@ kt_film_send(kt_film_t *self)
 {
     AVFrame            *frame  = self->coder->frame;
     const AVRational    tick   = self->coder->stream->time_base;
-    const int64_t       pts    = frame->pts != AV_NOPTS_VALUE ? frame->pts : frame->best_effort_timestamp;
+    const int64_t       pts    = self->by_order                 ? kt_coder_slot(self->coder)
+                                 : frame->pts != AV_NOPTS_VALUE ? frame->pts
+                                                                : frame->best_effort_timestamp;
     double              time_s = pts != AV_NOPTS_VALUE ? (double)pts * av_q2d(tick) : NAN;
     kt_decode_picture_t next;
     uint8_t            *planes;
@@ -145,7 +148,7 @@ kt_film_send(kt_film_t *self)
         return err;
     if (self->is_held && kt_times_correct(&self->times, time_s, &self->held_s))
         self->waiting.flags |= KT_FRAME_NO_TIME;
-    time_s = kt_times_next(&self->times, time_s, &guessed);
+    time_s = kt_times_next(&self->times, time_s, self->held_duration_s, &guessed);
     if (self->is_held && self->held_s - self->first_s > self->max_duration_s)
         return KT_ETOOLONG;
     if (self->is_held)

@@ -23,6 +23,7 @@ typedef struct kt_film {
     double              max_duration_s, first_s;
     uint32_t            small_factor, whole_factor;
     bool                joined;        // as of kt_media_t
+    bool                by_order;      // the container states no presentation times, but an order
     AVRational          pixel_aspect;  // of the first picture
     kt_packets_t        gop;   // mode SAMPLED: packets since the last key frame that perhaps need not be decoded
     bool                gap;   // packets have been left out

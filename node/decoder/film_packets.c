@@ -39,7 +39,7 @@ leap(kt_film_t *self)
         return KT_OK;
     self->gap    = false;
     kt_err_t err = decode(self, NULL);
-    avcodec_flush_buffers(self->coder->codec);
+    kt_coder_restart(self->coder);
     return err;
 }
 

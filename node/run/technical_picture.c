@@ -2,18 +2,28 @@
 
 #include <math.h>
 
+// Of times that continue at a rate, that rate says nothing.
+static const char *
+rate_method(const kt_media_info_t *info, const kt_media_counts_t *c)
+{
+    if (c->every_picture && 2 * c->untimed > c->video.decoded)
+        return info->frame_rate_hz > 0 ? "header: the pictures have no time stamps"
+                                       : "guessed: there are no time stamps";
+    return c->pulldown ? "time stamps, without the fields that are repeated" : "time stamps";
+}
+
 static void
 write_rates(kt_document_t *document, const kt_media_info_t *info, const kt_media_counts_t *c)
 {
     if (c->regular_hz > 0)
-        kt_technical_positive(document, FEATURE(frame_rate), c->regular_hz, "time stamps");
+        kt_technical_positive(document, FEATURE(frame_rate), c->regular_hz, rate_method(info, c));
     else if (c->frame_mean_s > 0)
-        kt_technical_positive(document, FEATURE(frame_rate), 1 / c->frame_mean_s, "time stamps");
+        kt_technical_positive(document, FEATURE(frame_rate), 1 / c->frame_mean_s, rate_method(info, c));
     else
         kt_technical_positive(document, FEATURE(frame_rate), info->frame_rate_hz, "header");
     if (c->frame_mean_s > 0) {
         kt_document_bool(document, FEATURE(variable_frame_rate), !(c->regular_hz > 0));
-        kt_document_method(document, FEATURE(variable_frame_rate), "time stamps");
+        kt_document_method(document, FEATURE(variable_frame_rate), rate_method(info, c));
     } else {
         kt_document_null(document, FEATURE(variable_frame_rate), "fewer than two pictures have times");
     }

@@ -6,6 +6,8 @@
 // SKIPPED_LEAST: a recording of a stream begins inside of a frame.
 enum { TEXT_BYTES = 256, SKIPPED_LEAST = 4096 };
 
+#define UNTIMED .05  // share of the pictures from which times that are missing are told
+
 // The list under construction; NULL: out of memory.
 typedef struct warnings {
     json_t *list;
@@ -102,6 +104,10 @@ kt_technical_warnings(const kt_technical_t *facts, const kt_completeness_t *judg
     if (c->time_breaks > 0)
         add_warning(&self, "times_joined", "time stamps begin anew or leap ahead in %llu %s; times behind it continue",
                     (unsigned long long)c->time_breaks, c->time_breaks == 1 ? "place" : "places");
+    if (c->untimed > 0 && (double)c->untimed >= UNTIMED * (double)c->video.decoded)
+        add_warning(&self, "times_missing",
+                    "%llu of %llu pictures have no time stamp of their own; their times continue those before",
+                    (unsigned long long)c->untimed, (unsigned long long)c->video.decoded);
     if (c->foreign)
         add_warning(&self, "chained_part_left_out",
                     "a chained Ogg: parts of another codec, or with other streams, are not analysed");

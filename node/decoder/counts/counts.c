@@ -6,12 +6,10 @@
 #include <math.h>
 #include <string.h>
 
-#define ROUNDED_S 1.001e-3  // what is left of a time that was rounded to milliseconds before it was rounded to ticks
-#define OF_PERIOD .25       // a grid keeps closer than this to its times: a picture that was left out is noticed
-#define EPSILON 1e-9        // of sums in double precision, relative
-#define JOINED_S 1.0        // back in the order of decoding: beyond any reordering
-#define CODED_NEAR .1       // packets whose durations differ by this share and CODED_PAD_S from the decoded sound
-#define CODED_PAD_S .1      // are not believed; encoders pad by up to this
+#define EPSILON 1e-9    // of sums in double precision, relative
+#define JOINED_S 1.0    // back in the order of decoding: beyond any reordering
+#define CODED_NEAR .1   // packets whose durations differ by this share and CODED_PAD_S from the decoded sound
+#define CODED_PAD_S .1  // are not believed; encoders pad by up to this
 
 void
 kt_counts_init(kt_counts_t *self, double sound_tick_s, double picture_tick_s, double declared_hz, bool joined)
@@ -31,26 +29,6 @@ stream_counts(kt_counts_t *self, kt_counts_stream_t stream)
 }
 
 static void
-grid_add(kt_counts_grid_t *g, double time_s, double tick_s)
-{
-    if (g->n++ == 0) {
-        g->first_s = time_s;
-        return;
-    }
-    double n = (double)(g->n - 1), span_s = time_s - g->first_s;
-    double slack_s = fmin(fmax(tick_s, ROUNDED_S), OF_PERIOD * span_s / n) + EPSILON * fabs(time_s);
-    double low_s = (span_s - slack_s) / n, high_s = (span_s + slack_s) / n;
-    g->low_s  = g->n == 2 ? low_s : fmax(g->low_s, low_s);
-    g->high_s = g->n == 2 ? high_s : fmin(g->high_s, high_s);
-}
-
-static bool
-grid_holds(const kt_counts_grid_t *g)
-{
-    return g->n > 1 && g->low_s > 0 && g->low_s <= g->high_s;
-}
-
-static void
 series_add(kt_counts_series_t *s, double time_s, double duration_s, bool key, double tick_s)
 {
     if (s->n > 0) {
@@ -58,11 +36,11 @@ series_add(kt_counts_series_t *s, double time_s, double duration_s, bool key, do
         double distance = time_s - s->last_s;
         s->min_s        = s->n == 1 ? distance : fmin(s->min_s, distance);
         s->max_s        = fmax(s->max_s, distance);
-        grid_add(&s->but_first, time_s, tick_s);
+        kt_grid_add(&s->but_first, (double)(s->n - 1), time_s, tick_s);
     } else {
         s->first_s = time_s;
     }
-    grid_add(&s->all, time_s, tick_s);
+    kt_grid_add(&s->all, (double)s->n, time_s, tick_s);
     if (key) {
         if (s->keys++ > 0)
             s->key_max_s = fmax(s->key_max_s, time_s - s->last_key_s);
@@ -217,13 +195,16 @@ kt_counts_gap(kt_counts_t *self, double at_s, double lost_s)
 }
 
 void
-kt_counts_picture(kt_counts_t *self, double time_s, double duration_s, uint32_t flags)
+kt_counts_picture(kt_counts_t *self, double time_s, double duration_s, uint32_t flags, uint32_t repeats)
 {
+    const double tick_s = self->tick_s[KT_COUNTS_PICTURE];
     self->counts.video.decoded++;
     self->counts.interlaced += (flags & KT_FRAME_INTERLACED) != 0;
     self->counts.top_first += (flags & KT_FRAME_INTERLACED) != 0 && (flags & KT_FRAME_TOP_FIRST) != 0;
+    self->counts.untimed += (flags & KT_FRAME_NO_TIME) != 0;
     self->counts.damaged_pictures += (flags & KT_FRAME_DAMAGED) != 0;
-    series_add(&self->pictures, time_s, duration_s, (flags & KT_FRAME_KEY) != 0, self->tick_s[KT_COUNTS_PICTURE]);
+    series_add(&self->pictures, time_s, duration_s, (flags & KT_FRAME_KEY) != 0, tick_s);
+    kt_pulldown_add(&self->pulldown, time_s, repeats, tick_s);
 }
 
 void
@@ -277,10 +258,10 @@ ticks_are_pictures(const kt_counts_t *self)
 static double
 regular_rate(const kt_counts_t *self, const kt_counts_series_t *s)
 {
-    if (grid_holds(&s->all))
+    if (kt_grid_holds(&s->all))
         return nominal_hz(1 / s->all.high_s, 1 / s->all.low_s, (double)(s->n - 1) / (s->last_s - s->first_s),
                           self->declared_hz);
-    bool dropped = grid_holds(&s->but_first) && ticks_are_pictures(self) &&
+    bool dropped = kt_grid_holds(&s->but_first) && ticks_are_pictures(self) &&
                    1 / self->declared_hz >= s->but_first.low_s && 1 / self->declared_hz <= s->but_first.high_s;
     return dropped ? self->declared_hz : 0;
 }
@@ -299,6 +280,11 @@ finish_pictures(kt_counts_t *self, const kt_counts_series_t *s)
     const kt_counts_series_t *packets = packet_series(self);
     if (!(c->regular_hz > 0) && packets && s->n < packets->n)
         c->regular_hz = regular_rate(self, packets);
+    double low_s, high_s;
+    if (!(c->regular_hz > 0) && s == &self->pictures && kt_pulldown_period(&self->pulldown, &low_s, &high_s)) {
+        c->regular_hz = nominal_hz(1 / high_s, 1 / low_s, 2 / (low_s + high_s), self->declared_hz);
+        c->pulldown   = true;
+    }
     double usual_s = c->regular_hz > 0 ? 1 / c->regular_hz : c->frame_mean_s;
     if (s->n == 1 && s->last_duration_s <= 0 && self->declared_hz > 0)
         usual_s = 1 / self->declared_hz;

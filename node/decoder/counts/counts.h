@@ -2,13 +2,13 @@
 // while the file is read. Pure: no FFmpeg, no I/O, no allocation. One thread.
 //
 // The frame rate comes from time stamps, never from the container's length: the grid is the period p for which all
-// times t_i of the pictures, in the order of presentation, satisfy |t_i - t_0 - i p| <= slack, where slack is one tick
-// of the time base or 1 ms (files that were rounded to milliseconds before), at most a quarter of the period. Where the
-// ticks are the pictures of the header's rate (AVI), encoders drop a picture after the first one: that is no variable
-// rate.
+// times t_i of the pictures, in the order of presentation, keep near t_0 + i p (grid.h), or near a grid of fields
+// (pulldown.h). Where the ticks are the pictures of the header's rate (AVI), encoders drop a picture after the first
+// one: that is no variable rate.
 #pragma once
 
 #include "node/decode/media_info.h"
+#include "node/decoder/counts/pulldown.h"
 
 enum { KT_COUNTS_REORDER = 32 };     // packets are at most so many places from the order of presentation
 #define KT_COUNTS_NO_TIME INT64_MIN  // as AV_NOPTS_VALUE
@@ -23,19 +23,13 @@ typedef struct kt_counts_packet {
     bool     hidden;  // decoded and not shown: before or after an edit list's part
 } kt_counts_packet_t;
 
-// The periods whose grid through the first time holds all times so far; low > high: none.
-typedef struct kt_counts_grid {
-    uint64_t n;
-    double   first_s, low_s, high_s;
-} kt_counts_grid_t;
-
 // Times of pictures or packets, in the order of presentation.
 typedef struct kt_counts_series {
-    uint64_t         n, keys;
-    double           first_s, last_s, last_duration_s;
-    double           min_s, max_s;  // distances
-    kt_counts_grid_t all, but_first;
-    double           first_key_s, last_key_s, key_max_s;
+    uint64_t  n, keys;
+    double    first_s, last_s, last_duration_s;
+    double    min_s, max_s;  // distances
+    kt_grid_t all, but_first;
+    double    first_key_s, last_key_s, key_max_s;
 } kt_counts_series_t;
 
 typedef struct kt_counts_waiting {
@@ -56,6 +50,7 @@ typedef struct kt_counts {
     bool                no_pts, no_dts;                          // of a packet of the picture that is shown
     bool                trouble;                                 // since the last loss of pictures
     kt_counts_series_t  pictures, by_pts, by_dts;
+    kt_pulldown_t       pulldown;
     kt_counts_waiting_t waiting[KT_COUNTS_REORDER];  // packets, ascending
     uint32_t            n_waiting;
 } kt_counts_t;
@@ -74,8 +69,8 @@ void kt_counts_cut(kt_counts_t *self, kt_counts_stream_t stream, bool failed);
 // Sound that is left out behind at_s of what was given out.
 void kt_counts_gap(kt_counts_t *self, double at_s, double lost_s);
 // Each decoded picture, in the order of presentation. duration_s: as the container states it, 0: not. flags:
-// kt_frame_flag_t.
-void kt_counts_picture(kt_counts_t *self, double time_s, double duration_s, uint32_t flags);
+// kt_frame_flag_t. repeats: fields that it is shown for beyond its own two.
+void kt_counts_picture(kt_counts_t *self, double time_s, double duration_s, uint32_t flags, uint32_t repeats);
 // A decoded picture whose size or pixel shape differs from the first one's.
 void kt_counts_other(kt_counts_t *self, bool size, bool shape);
 // Each piece of decoded sound. time_s: of its first sample, NAN: unknown; only that of the first piece counts.

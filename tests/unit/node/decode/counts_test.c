@@ -23,7 +23,7 @@ static void
 pictures(double hz, double tick_s, int first, int last)
 {
     for (int i = first; i < last; i++)
-        kt_counts_picture(&self, round(i / hz / tick_s) * tick_s, 0, i % 10 ? 0 : KT_FRAME_KEY);
+        kt_counts_picture(&self, round(i / hz / tick_s) * tick_s, 0, i % 10 ? 0 : KT_FRAME_KEY, 0);
 }
 
 static void
@@ -89,7 +89,7 @@ Test(counts, times_that_move_about_have_no_grid)
     srand(1);
     double time_s = 0;
     for (int i = 0; i < 300; i++) {
-        kt_counts_picture(&self, time_s, 0, 0);
+        kt_counts_picture(&self, time_s, 0, 0, 0);
         time_s += .02 + rand() % 30 * 1e-3;
     }
     kt_counts_finish(&self, true, &out);
@@ -101,7 +101,7 @@ Test(counts, a_long_last_picture_lengthens_the_film_and_not_the_rate)
 {
     begin(TICK_90K, 0);
     for (int i = 0; i < 50; i++)
-        kt_counts_picture(&self, i / 25., i == 49 ? 3 : .04, 0);
+        kt_counts_picture(&self, i / 25., i == 49 ? 3 : .04, 0, 0);
     kt_counts_finish(&self, true, &out);
     cr_expect_eq(out.regular_hz, 25);
     cr_expect_float_eq(out.video.end_s, 49 / 25. + 3, 1e-9);
@@ -111,7 +111,7 @@ Test(counts, a_short_last_picture_counts_a_whole_period)
 {
     begin(TICK_90K, 0);
     for (int i = 0; i < 50; i++)
-        kt_counts_picture(&self, 1 + i / 25., i == 49 ? .001 : .04, 0);
+        kt_counts_picture(&self, 1 + i / 25., i == 49 ? .001 : .04, 0, 0);
     kt_counts_finish(&self, true, &out);
     cr_expect_float_eq(out.video.begin_s, 1, 1e-9);
     cr_expect_float_eq(out.video.end_s, 3, 1e-9);
@@ -120,12 +120,12 @@ Test(counts, a_short_last_picture_counts_a_whole_period)
 Test(counts, one_picture_lasts_as_long_as_the_file_states)
 {
     begin(TICK_90K, 25);
-    kt_counts_picture(&self, 0, 0, KT_FRAME_KEY);
+    kt_counts_picture(&self, 0, 0, KT_FRAME_KEY, 0);
     kt_counts_finish(&self, true, &out);
     cr_expect_eq(out.regular_hz, 0);
     cr_expect_float_eq(out.video.end_s, .04, 1e-9);
     begin(TICK_90K, 25);
-    kt_counts_picture(&self, 0, 10, KT_FRAME_KEY);
+    kt_counts_picture(&self, 0, 10, KT_FRAME_KEY, 0);
     kt_counts_finish(&self, true, &out);
     cr_expect_float_eq(out.video.end_s, 10, 1e-9);
 }
@@ -136,6 +136,53 @@ Test(counts, key_frames_have_a_mean_and_a_longest_interval)
     cr_expect_eq(out.key_frames, 10);
     cr_expect_float_eq(out.key_interval_mean_s, .4, 1e-6);
     cr_expect_float_eq(out.key_interval_max_s, .4, 1e-6);
+}
+
+// Pictures of n_turns turns of this many fields each, from this time on; returns the time of the next one.
+static double
+turns_of_fields(double time_s, const int *fields, int n_fields, int n_turns, double tick_s)
+{
+    for (int i = 0; i < n_turns * n_fields; i++) {
+        const int n = fields[i % n_fields];
+        kt_counts_picture(&self, round(time_s / tick_s) * tick_s, 0, 0, (uint32_t)(n - 2));
+        time_s += n / (2 * NTSC);
+    }
+    return time_s;
+}
+
+Test(counts, a_film_that_repeats_fields_has_the_rate_of_the_film)
+{
+    static const int    TURN[] = {3, 2}, FRAMES[] = {4, 6}, VIDEO[] = {2};
+    static const double ticks[] = {TICK_90K, 1e-3};
+    for (int shift = 0; shift < 2; shift++)
+        for (size_t j = 0; j < 2; j++) {
+            begin(ticks[j], NTSC);
+            // Cut after the transfer: the turn is broken once.
+            const double time_s = turns_of_fields(1, (const int[]){TURN[shift], TURN[!shift]}, 2, 60, ticks[j]);
+            (void)turns_of_fields(time_s, TURN, 2, 60, ticks[j]);
+            kt_counts_finish(&self, true, &out);
+            cr_expect_eq(out.regular_hz, 24000. / 1001, "%d, %g: %.9g", shift, ticks[j], out.regular_hz);
+            cr_expect(out.pulldown);
+            cr_expect_float_eq(out.video.end_s, 1 + 240 / (24000. / 1001), .02);
+        }
+    begin(TICK_90K, 2 * NTSC);
+    (void)turns_of_fields(0, FRAMES, 2, 60, TICK_90K);  // whole pictures of a stream of 60 Hz, in half of the time
+    kt_counts_finish(&self, true, &out);
+    cr_expect_float_eq(out.regular_hz, 12000. / 1001, 1e-3);
+    begin(TICK_90K, NTSC);
+    (void)turns_of_fields(turns_of_fields(0, TURN, 2, 60, TICK_90K), VIDEO, 1, 60, TICK_90K);
+    kt_counts_finish(&self, true, &out);
+    cr_expect_eq(out.regular_hz, 0, "a film with a part of video");
+    cr_expect_not(out.pulldown);
+}
+
+Test(counts, times_that_do_not_keep_the_grid_of_fields_are_no_film)
+{
+    begin(TICK_90K, NTSC);
+    for (int i = 0; i < 100; i++)
+        kt_counts_picture(&self, i / 25. + (i % 2 ? .01 : 0), 0, 0, i % 2);
+    kt_counts_finish(&self, true, &out);
+    cr_expect_eq(out.regular_hz, 0);
 }
 
 static kt_counts_packet_t
@@ -251,7 +298,7 @@ Test(counts, some_pictures_decoded_leave_the_rate_to_the_packets)
     begin(TICK_90K, 0);
     packets_with_b_pictures(100, true);
     for (int i = 0; i < 10; i++)
-        kt_counts_picture(&self, i, 0, KT_FRAME_KEY);
+        kt_counts_picture(&self, i, 0, KT_FRAME_KEY, 0);
     kt_counts_finish(&self, false, &out);
     cr_expect_eq(out.regular_hz, 25);
     cr_expect_eq(out.video.decoded, 10);
@@ -264,7 +311,7 @@ Test(counts, pictures_that_are_lost_leave_the_rate_to_the_packets)
     packets_with_b_pictures(100, true);
     for (int i = 0; i < 300; i++)
         if (i % 50 > 5)
-            kt_counts_picture(&self, (i + 1) / 25., .04, 0);
+            kt_counts_picture(&self, (i + 1) / 25., .04, 0, 0);
     kt_counts_finish(&self, true, &out);
     cr_expect_eq(out.regular_hz, 25);
     cr_expect_eq(out.frames, 264);
@@ -341,7 +388,8 @@ Test(counts, any_time_stamps_give_finite_numbers)
                                     (uint64_t)rand(), rand() % 2,   rand() % 9 == 0};
             kt_counts_packet(&self, rand() % 3 ? KT_COUNTS_PICTURE : KT_COUNTS_SOUND, &p);
             if (rand() % 3)
-                kt_counts_picture(&self, (double)wild_stamp(), (double)wild_stamp(), (uint32_t)rand());
+                kt_counts_picture(&self, (double)wild_stamp(), (double)wild_stamp(), (uint32_t)rand(),
+                                  (uint32_t)rand() % 5);
             kt_counts_sound(&self, (double)wild_stamp(), (uint64_t)rand(), 44100);
         }
         kt_counts_finish(&self, rand() % 2, &out);

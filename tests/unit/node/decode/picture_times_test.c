@@ -26,7 +26,6 @@ ParameterizedTestParameters(picture_times, are_those_of_ffprobe)
     static made_t rows[] = {
         {"reordered.mp4", SOURCE H264, "", 0},
         {"reordered.mkv", SOURCE TONE H264 "-c:a aac", "", NAN},
-        {"reordered.avi", SOURCE "-c:v mpeg4 -bf 2", "", NAN},
         {"reordered.mpg", SOURCE "-c:v mpeg2video -bf 2", "", NAN},
         {"reordered.m2v", SOURCE "-c:v mpeg2video -bf 2", "", NAN},
         {"reordered.ts", SOURCE TONE H264 "-c:a aac", "", NAN},
@@ -140,6 +139,136 @@ Test(picture_times, of_a_film_without_any_come_from_its_rate)
     for (size_t i = 1; i < film->pictures; i++)
         cr_expect_float_eq(film->picture[i].time_s - film->picture[i - 1].time_s, .04, 1e-6, "%zu", i);
     fx_film_free(film);
+}
+
+// Marks pictures of an elementary stream of MPEG-2 as those of a film in turns of three fields and two: in each picture
+// coding extension (ISO/IEC 13818-2 6.2.3.1) top_field_first, repeat_first_field and progressive_frame.
+static void
+repeat_fields(const char *name)
+{
+    static uint8_t bytes[4 << 20];
+    size_t         n       = fx_read(name, bytes, sizeof bytes);
+    int            picture = 0;
+    bool           top     = true;
+    // In the order of display, which is that of decoding: there are no B-pictures.
+    for (size_t i = 0; i + 9 < n; i++) {
+        if (bytes[i] || bytes[i + 1] || bytes[i + 2] != 1 || bytes[i + 3] != 0xb5 || bytes[i + 4] >> 4 != 8)
+            continue;
+        const bool repeat = picture++ % 2 == 0;
+        bytes[i + 7]      = (uint8_t)((bytes[i + 7] & ~0x82) | (top ? 0x80 : 0) | (repeat ? 2 : 0));
+        bytes[i + 8] |= 0x80;
+        top = top != repeat;
+    }
+    cr_assert_eq(picture, 100);
+    fx_write(name, bytes, n);
+}
+
+Test(picture_times, of_a_film_that_repeats_fields_are_those_of_ffprobe_and_its_rate_is_the_films)
+{
+    static const char *const NAMES[] = {"film.mpg", "film.ts", "film.mkv"};
+    static double            times[FX_PICTURES];
+    fx_ffmpeg("-f lavfi -i testsrc2=size=192x128:rate=30000/1001 -frames:v 100 -c:v mpeg2video -bf 0 -g 12 "
+              "-flags +ildct -f mpeg2video",
+              "film.m2v");
+    repeat_fields("film.m2v");
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        fx_ffmpeg("-fflags +genpts -i film.m2v -c copy -frames:v 99", NAMES[i]);  // the last one's time would be wrong
+        fx_film_t *film = fx_film(NAMES[i], &FX_FILM, &FX_LIMITS);
+        cr_assert_eq(film->err, KT_OK, "%s", film->why);
+        cr_assert_eq(probe_times(NAMES[i], times, FX_PICTURES), film->pictures);
+        for (size_t p = 1; p < film->pictures; p++) {
+            const double from = film->picture[p].time_s - film->picture[0].time_s;
+            cr_expect(isnan(times[p]) || fabs(from - (times[p] - times[0])) < 2e-6, "%s %zu: %g, %g", NAMES[i], p, from,
+                      times[p] - times[0]);
+            cr_expect(fabs(from - (double)p / (24000. / 1001)) < .0095, "%s %zu: %g", NAMES[i], p, from);
+        }
+        cr_expect_eq(film->counts.regular_hz, 24000. / 1001, "%s: %g", NAMES[i], film->counts.regular_hz);
+        cr_expect(film->counts.pulldown, "%s", NAMES[i]);
+        cr_expect_eq(film->counts.interlaced, 0, "%s", NAMES[i]);
+        fx_film_free(film);
+    }
+}
+
+Test(picture_times, of_a_film_whose_stamps_stay_come_from_its_rate)
+{
+    static const char *const MADE[][2] = {{"a.mkv", SOURCE H264}, {"a.webm", SOURCE "-c:v libvpx -deadline realtime"}};
+    for (size_t m = 0; m < 2; m++) {
+        char again[128];
+        fx_ffmpeg(MADE[m][1], MADE[m][0]);
+        (void)snprintf(again, sizeof again, "-i %s -c copy -bsf:v setts=ts=0", MADE[m][0]);
+        fx_ffmpeg(again, m ? "b.webm" : "b.mkv");
+        fx_film_t *film = fx_film(m ? "b.webm" : "b.mkv", &FX_FILM, &FX_LIMITS);
+        cr_assert_eq(film->err, KT_OK, "%s", film->why);
+        cr_assert_eq(film->pictures, 100);
+        for (size_t i = 1; i < film->pictures; i++)
+            cr_expect_float_eq(film->picture[i].time_s - film->picture[i - 1].time_s, .04, 1e-6, "%zu %zu", m, i);
+        cr_expect_eq(film->counts.untimed, 99);
+        cr_expect_eq(film->counts.regular_hz, 25);
+        fx_film_free(film);
+    }
+}
+
+// AVI states an order and no presentation times: the first picture is shown in the first place.
+ParameterizedTestParameters(picture_times, of_an_avi_are_the_places_of_its_pictures)
+{
+    static made_t rows[] = {
+        {"mpeg4.avi", "-c:v mpeg4 -bf 0", "", 0},
+        {"mpeg4_b.avi", "-c:v mpeg4 -bf 2 -vtag DX50", "", 0},
+        {"h264.avi", "-c:v libx264 -bf 0", "", 0},
+        {"h264_b.avi", "-c:v libx264 -preset veryfast -bf 3 -g 25", "", 0},
+        {"h264_pyramid.avi", "-c:v libx264 -preset medium -bf 8 -b-pyramid normal -refs 6", "", 0},
+        {"mpeg2_b.avi", "-c:v mpeg2video -bf 2", "", 0},
+        {"mjpeg.avi", "-c:v mjpeg", "", 0},
+    };
+    return cr_make_param_array(made_t, rows, sizeof rows / sizeof *rows);
+}
+
+static uint8_t
+first_pixel(const fx_film_t *film, size_t picture)
+{
+    return film->small[picture * film->small_bytes];
+}
+
+ParameterizedTest(made_t *row, picture_times, of_an_avi_are_the_places_of_its_pictures)
+{
+    char make[512];
+    (void)snprintf(make, sizeof make,
+                   "-f lavfi -i color=black:size=192x128:rate=25:duration=1.6 -f lavfi -i "
+                   "color=white:size=192x128:rate=25:duration=2.4 -filter_complex concat %s",
+                   row->first);
+    fx_ffmpeg(make, row->name);
+    fx_film_t *film = fx_film(row->name, &FX_FILM, &FX_LIMITS);
+    cr_assert_eq(film->err, KT_OK, "%s: %s", row->name, film->why);
+    cr_expect_eq(film->counts.regular_hz, 25, "%s", row->name);
+    cr_expect_float_eq(film->counts.video.end_s, film->pictures / 25., 1e-9, "%s", row->name);
+    cr_assert_geq(film->pictures, 98);
+    for (size_t i = 0; i < film->pictures; i++) {
+        cr_expect_float_eq(film->picture[i].time_s, (double)i / 25, 1e-9, "%s %zu: %g", row->name, i,
+                           film->picture[i].time_s);
+        cr_expect_not(film->picture[i].flags & KT_FRAME_NO_TIME, "%s %zu", row->name, i);
+    }
+    cr_expect_lt(first_pixel(film, 39), 60, "%s", row->name);
+    cr_expect_gt(first_pixel(film, 40), 190, "%s", row->name);
+    fx_film_free(film);
+}
+
+Test(picture_times, of_an_avi_keep_the_places_that_are_empty)
+{
+    static const char *const CODECS[] = {"-c:v mpeg4 -bf 0", "-c:v mpeg4 -bf 2"};
+    for (size_t c = 0; c < 2; c++) {
+        char make[400];
+        (void)snprintf(make, sizeof make, SOURCE "-vf 'select=lt(n\\,40)+gt(n\\,59)' -vsync vfr %s", CODECS[c]);
+        fx_ffmpeg(make, "a.avi");
+        fx_film_t *film = fx_film("a.avi", &FX_FILM, &FX_LIMITS);
+        cr_assert_eq(film->err, KT_OK, "%s", film->why);
+        cr_assert_eq(film->pictures, 80, "%zu", film->pictures);
+        cr_expect_eq(film->counts.video.damaged, 0);
+        for (size_t i = 0; i < film->pictures; i++)
+            cr_expect(i == 39 || i == 40 ||  // next to the gap encoders differ
+                          fabs(film->picture[i].time_s - (double)(i < 40 ? i : i + 20) / 25) < 1e-9,
+                      "%zu: %zu: %g", c, i, film->picture[i].time_s);
+        fx_film_free(film);
+    }
 }
 
 Test(picture_times, a_longer_film_than_is_permitted_is_refused)

@@ -347,3 +347,22 @@ Test(pictures, mode_sampled_gives_the_same_sampled_pictures_and_leaves_others_ou
     fx_film_free(some);
     fx_film_free(full);
 }
+
+Test(pictures, sound_that_fragments_have_twice_is_told)
+{
+    static const char *const FLAGS[] = {"frag_keyframe+empty_moov", "frag_every_frame"};
+    for (int overlap = 0; overlap < 2; overlap++) {
+        char make[400];
+        (void)snprintf(make, sizeof make,
+                       SOURCE("192x128", "25", "4")
+                           TONE("4") "-c:v libx264 -preset ultrafast -bf 2 -c:a aac -movflags %s",
+                       FLAGS[overlap]);
+        fx_ffmpeg(make, "a.mp4");
+        fx_film_t *film = fx_film("a.mp4", &FX_FILM, &FX_LIMITS);
+        cr_assert_eq(film->err, KT_OK, "%s", film->why);
+        const double given_s = (double)film->frames / 44100, lost_s = film->counts.audio.lost_s;
+        cr_expect_float_eq(given_s + lost_s, 4, .05, "%s: %g + %g", FLAGS[overlap], given_s, lost_s);
+        cr_expect(overlap ? lost_s > .1 && film->counts.audio.lost_parts > 2 : lost_s <= 0, "%g", lost_s);
+        fx_film_free(film);
+    }
+}

@@ -13,7 +13,7 @@ expect_times(double rate_hz, const double *stamps, const double *times, size_t n
     kt_times_init(&self, rate_hz, false);
     for (size_t i = 0; i < n; i++) {
         bool   guessed;
-        double time = kt_times_next(&self, stamps[i], &guessed);
+        double time = kt_times_next(&self, stamps[i], 0, &guessed);
         cr_expect_float_eq(time, times[i], 1e-9, "%zu: %g, not %g", i, time, times[i]);
         cr_expect(guessed == !(time == stamps[i]) || self.shift_s > 0, "%zu", i);
     }
@@ -33,6 +33,36 @@ Test(times, missing_ones_continue_by_the_rate)
     EXPECT_TIMES(10, stamps, times);
     static const double none[] = {NAN, NAN}, slow[] = {0, .04};
     EXPECT_TIMES(0, none, slow);
+}
+
+Test(times, missing_ones_continue_by_the_time_that_pictures_are_shown)
+{
+    static const double shown[] = {0, .15, .1, 9, 0}, times[] = {2, 2.15, 2.25, 2.35, 2.45};
+    kt_times_t          self;
+    bool                guessed;
+    kt_times_init(&self, 10, false);
+    for (size_t i = 0; i < 5; i++) {
+        const double time = kt_times_next(&self, i ? NAN : 2, shown[i], &guessed);
+        cr_expect_float_eq(time, times[i], 1e-9, "%zu: %g", i, time);
+    }
+}
+
+// As kt_film passes them on: a picture is sent when the next one is known.
+Test(times, stamps_that_stay_are_taken_for_missing)
+{
+    static const double stamps[] = {0, 0, 0, 0, 0, 5, 5.1}, times[] = {0, .1, .2, .3, .4, 5, 5.1};
+    kt_times_t          self;
+    double              last = 0;
+    kt_times_init(&self, 10, false);
+    for (size_t i = 0; i < 7; i++) {
+        bool guessed;
+        cr_expect_eq(kt_times_correct(&self, stamps[i], &last), i == 2, "%zu", i);
+        if (i == 2)
+            cr_expect_float_eq(last, times[1], 1e-9);
+        last = kt_times_next(&self, stamps[i], 0, &guessed);
+        cr_expect(i == 1 || fabs(last - times[i]) < 1e-9, "%zu: %g", i, last);
+        cr_expect_eq(guessed, i >= 2 && i < 5, "%zu", i);
+    }
 }
 
 Test(times, small_steps_back_are_held)
@@ -59,7 +89,7 @@ Test(times, a_single_stamp_far_ahead_is_taken_for_missing)
         cr_expect_eq(kt_times_correct(&self, stamps[i], &last), i == 3);
         if (i == 3)
             cr_expect_float_eq(last, times[2], 1e-9);
-        const double time = kt_times_next(&self, stamps[i], &guessed);
+        const double time = kt_times_next(&self, stamps[i], 0, &guessed);
         cr_expect(i == 2 || fabs(time - times[i]) < 1e-9, "%zu: %g", i, time);
     }
 }
@@ -75,7 +105,7 @@ Test(times, a_leap_ahead_begins_another_recording_where_they_are_joined)
     kt_times_init(&self, 10, true);
     for (size_t i = 0; i < sizeof stamps / sizeof *stamps; i++) {
         bool         guessed;
-        const double time = kt_times_next(&self, stamps[i], &guessed);
+        const double time = kt_times_next(&self, stamps[i], 0, &guessed);
         cr_expect_float_eq(time, times[i], 1e-9, "%zu: %g, not %g", i, time, times[i]);
         cr_expect_eq(guessed, begins[i], "%zu", i);
     }

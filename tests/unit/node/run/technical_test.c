@@ -138,6 +138,23 @@ Test(technical, a_variable_rate_is_its_mean_and_says_its_bounds)
     cr_expect_float_eq(kt_json_f64(rates, "max", 0), 50, 1e-9);
 }
 
+Test(technical, a_rate_says_when_it_is_not_that_of_the_time_stamps)
+{
+    counts.pulldown = true;
+    (void)technical();
+    cr_expect_not_null(strstr(method("frame_rate"), "fields"));
+    counts.pulldown = false;
+    counts.untimed  = 249;
+    expect_warning("times_missing", 1);
+    cr_expect_not_null(strstr(method("frame_rate"), "header"));
+    info.frame_rate_hz = 0;
+    (void)technical();
+    cr_expect_not_null(strstr(method("frame_rate"), "guessed"));
+    counts.untimed = 2;  // some pictures of a stream that has few time stamps
+    cr_expect_eq(kt_json_count(kt_json_get(technical(), "warnings")), 0);
+    cr_expect_str_eq(method("frame_rate"), "time stamps");
+}
+
 Test(technical, a_file_lasts_from_its_first_stream_to_the_end_of_both)
 {
     counts.audio.begin_s = 4;
