@@ -105,7 +105,7 @@ const kt_command_option_t KT_TAG_OPTIONS[] = {
 const char KT_TAG_TEXT[] =
     "Each file is copied, its copy gets the tags and is compared with the file, and takes its place: the sound stays\n"
     "the same packet by packet, and a file is the old or the new one, whatever ends the command. Formats: MP3, FLAC,\n"
-    "Ogg Vorbis, Opus, MP4, WAV, AIFF, Monkey's Audio, WMA. Refused are read-only files, files with several hard\n"
+    "Ogg Vorbis, Opus, MP4, WAV, AIFF, WMA. Refused are read-only files, files with several hard\n"
     "links, and links out of their folder. Do not tag files that another program is writing.\n\n"
     "Exit code: 0, 1 if any file failed or a folder could not be read, 2 for a usage error.\n";
 

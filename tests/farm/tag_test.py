@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`kithara tag` on files of all formats: what is written is read back by Mutagen, the sound stays the same packet by
 packet by FFmpeg's hashes, and bad files, a full disk or a kill leave every file whole."""
+import base64
 import hashlib
 import json
 import os
@@ -15,7 +16,10 @@ import wave
 
 import mutagen
 import mutagen.apev2
+import mutagen.asf
+import mutagen.flac
 import mutagen.id3
+import mutagen.mp4
 import numpy
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -23,7 +27,9 @@ import media  # noqa: E402
 from harness import KITHARA, environment, expect, kithara, main, start, test, until  # noqa: E402
 
 RATE, SECONDS, BPM = 44100, 12, 120
-FORMATS = ("mp3", "flac", "ogg", "opus", "m4a", "wav", "aiff", "wma")
+# Suffix -> what FFmpeg is told beside it.
+FORMATS = {"mp3": [], "flac": [], "ogg": [], "opus": [], "m4a": [], "wav": [], "aiff": ["-write_id3v2", "1"], "wma": ["-c:a", "wmav2"],
+           "mp4": ["-c:a", "alac"], "oga": ["-c:a", "flac"]}
 GAIN, PEAK = "REPLAYGAIN_TRACK_GAIN", "REPLAYGAIN_TRACK_PEAK"
 APPLE = "----:com.apple.iTunes:"
 # Format -> what Mutagen calls tempo, key, gain and peak.
@@ -34,7 +40,9 @@ NAMES = {
     "flac": ("BPM", "INITIALKEY", GAIN, PEAK),
     "ogg": ("BPM", "INITIALKEY", GAIN, PEAK),
     "opus": ("BPM", "INITIALKEY", "R128_TRACK_GAIN", None),
+    "oga": ("BPM", "INITIALKEY", GAIN, PEAK),
     "m4a": ("tmpo", APPLE + "initialkey", APPLE + "replaygain_track_gain", APPLE + "replaygain_track_peak"),
+    "mp4": ("tmpo", APPLE + "initialkey", APPLE + "replaygain_track_gain", APPLE + "replaygain_track_peak"),
     "wma": ("WM/BeatsPerMinute", "WM/InitialKey", GAIN, PEAK),
 }
 _masters = {}
@@ -64,10 +72,7 @@ def master(suffix):
             (home / "part.wav").rename(source)
         if not path.exists():
             part = home / f"part.{suffix}"
-            codec = ["-c:a", "wmav2"] if suffix == "wma" else []
-            subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", source, *codec, "-bitexact", "-metadata",
-                            "title=A title", "-write_id3v2", "1", part] if suffix == "aiff" else
-                           ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", source, *codec, "-bitexact", "-metadata",
+            subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", source, *FORMATS[suffix], "-bitexact", "-metadata",
                             "title=A title", part], check=True)
             part.rename(path)
         _masters[suffix] = path
@@ -169,6 +174,59 @@ def expect_undone(folder, songs, before, keys):
     result, rows = tag(folder, "--undo", undo[0])
     expect_failure(result, "changed since it was tagged")
     expect(not left_over(songs), left_over(songs))
+
+
+LYRICS, COVER = "la \u266a " * 50000, b"\x89PNG\r\n\x1a\n" + os.urandom(300000)
+
+
+def picture():
+    """The cover as a block of FLAC."""
+    block = mutagen.flac.Picture()
+    block.data, block.type, block.mime = COVER, 3, "image/png"
+    return block
+
+
+def add_cover_and_lyrics(path):
+    tags = mutagen.File(path)
+    if tags.tags is None:
+        tags.add_tags()
+    if path.suffix in (".mp3", ".wav", ".aiff"):
+        tags.tags.add(mutagen.id3.APIC(encoding=0, mime="image/png", type=3, desc="", data=COVER))
+        tags.tags.add(mutagen.id3.USLT(encoding=3, lang="eng", desc="", text=LYRICS))
+    elif path.suffix in (".m4a", ".mp4"):
+        tags["covr"] = [mutagen.mp4.MP4Cover(COVER, mutagen.mp4.MP4Cover.FORMAT_PNG)]
+        tags["\xa9lyr"] = LYRICS
+    elif path.suffix == ".wma":
+        tags["WM/Picture"] = mutagen.asf.ASFByteArrayAttribute(COVER)
+        tags["WM/Lyrics"] = LYRICS
+    else:
+        if path.suffix == ".flac":
+            tags.add_picture(picture())
+        else:
+            tags["METADATA_BLOCK_PICTURE"] = base64.b64encode(picture().write()).decode()
+        tags["LYRICS"] = LYRICS
+    tags.save()
+
+
+def others(path):
+    """All tags and pictures but those that `kithara tag` writes, as text; without empty ones, which TagLib adds to WMA."""
+    tags, written = mutagen.File(path), {name.upper() for name in NAMES[path.suffix[1:]] if name}
+    found = {name: str(value) for name, value in tags.items() if name.upper() not in written and (path.suffix != ".wma" or str(value[0]))}
+    return found, [block.data for block in getattr(tags, "pictures", ())]
+
+
+@test
+def covers_and_long_lyrics_stay(folder):
+    songs = copy(folder / "songs", "mp3", "flac", "ogg", "m4a", "aiff", "wma")  # one of each way to hold them
+    for path in songs.iterdir():
+        add_cover_and_lyrics(path)
+    before = {path: (others(path), packets(path)) for path in songs.iterdir()}
+    result, rows = tag(folder, "--fields", "key", songs)
+    expect(result.returncode == 0 and {row["result"] for row in rows} == {"written"} and len(rows) == 6, result.stderr)
+    undo = next((folder / "state/tags").iterdir())
+    expect({path: (others(path), packets(path)) for path in songs.iterdir()} == before, "another tag or picture changed")
+    expect(tag(folder, "--undo", undo)[0].returncode == 0, "undo")
+    expect({path: (others(path), packets(path)) for path in songs.iterdir()} == before, "after undo")
 
 
 @test

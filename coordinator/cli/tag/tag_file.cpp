@@ -1,5 +1,5 @@
-// One class per family of tags, which reads and writes a tag by its name in tags.def, and one per container, which
-// opens the file and saves it.
+// One class per family of tags, which reads and writes a tag by its name in tags.def, and one template for the open
+// files of all containers, with overloads of tag_of, save_file and check_file where a class of TagLib differs.
 #include "coordinator/cli/tag/tag_file.h"
 
 #include "coordinator/cli/tag/fd_stream.h"
@@ -11,8 +11,6 @@
 #include <new>
 #include <string>
 #include <taglib/aifffile.h>
-#include <taglib/apefile.h>
-#include <taglib/apetag.h>
 #include <taglib/asffile.h>
 #include <taglib/asftag.h>
 #include <taglib/flacfile.h>
@@ -25,7 +23,6 @@
 #include <taglib/mpegfile.h>
 #include <taglib/oggflacfile.h>
 #include <taglib/opusfile.h>
-#include <taglib/speexfile.h>
 #include <taglib/textidentificationframe.h>
 #include <taglib/vorbisfile.h>
 #include <taglib/wavfile.h>
@@ -39,10 +36,32 @@ namespace
 class Tags
 {
   public:
-    virtual ~Tags()                                                         = default;
-    virtual StringList      get(const char *name) const                     = 0;
-    virtual void            set(const char *name, const StringList &values) = 0;
-    virtual kt_tag_family_t family() const                                  = 0;
+    explicit Tags(kt_tag_family_t family) : family_(family)
+    {
+    }
+    virtual ~Tags()                                                    = default;
+    virtual StringList get(const char *name) const                     = 0;
+    virtual void       set(const char *name, const StringList &values) = 0;
+
+    kt_tag_family_t family() const
+    {
+        return family_;
+    }
+
+  private:
+    kt_tag_family_t family_;
+};
+
+// The tags in an object of TagLib's, which the open file owns; nullptr where it is not valid.
+template <class Tag> class TagsOf : public Tags
+{
+  public:
+    TagsOf(Tag *tag, kt_tag_family_t family) : Tags(family), tag_(tag)
+    {
+    }
+
+  protected:
+    Tag *tag_;
 };
 
 // --- ID3v2
@@ -50,16 +69,12 @@ class Tags
 const char   USER_TEXT[]      = "TXXX:";
 const size_t USER_TEXT_PREFIX = sizeof USER_TEXT - 1;
 
-class Id3Tags : public Tags
+class Id3Tags : public TagsOf<ID3v2::Tag>
 {
   public:
-    explicit Id3Tags(ID3v2::Tag *tag) : tag_(tag)
+    Id3Tags(ID3v2::Tag *tag, kt_tag_family_t family)
+        : TagsOf(tag, tag && tag->header()->majorVersion() == 3 ? KT_TAGS_ID3V23 : family)
     {
-    }
-
-    kt_tag_family_t family() const override
-    {
-        return tag_->header()->majorVersion() == 3 ? KT_TAGS_ID3V23 : KT_TAGS_ID3V24;
     }
 
     ID3v2::Version version() const
@@ -132,23 +147,14 @@ class Id3Tags : public Tags
         frame->ID3v2::TextIdentificationFrame::setText(fields);
         tag_->addFrame(frame);
     }
-
-    ID3v2::Tag *tag_;
 };
 
-// --- Vorbis comments, APE, MP4, ASF
+// --- Vorbis comments, MP4, ASF
 
-class XiphTags : public Tags
+class XiphTags : public TagsOf<Ogg::XiphComment>
 {
   public:
-    XiphTags(Ogg::XiphComment *tag, kt_tag_family_t family) : tag_(tag), family_(family)
-    {
-    }
-
-    kt_tag_family_t family() const override
-    {
-        return family_;
-    }
+    using TagsOf::TagsOf;
 
     StringList get(const char *name) const override
     {
@@ -162,52 +168,12 @@ class XiphTags : public Tags
         for (const String &value : values)
             tag_->addField(name, value, false);
     }
-
-  private:
-    Ogg::XiphComment *tag_;
-    kt_tag_family_t   family_;
 };
 
-class ApeTags : public Tags
+class Mp4Tags : public TagsOf<MP4::Tag>
 {
   public:
-    explicit ApeTags(APE::Tag *tag) : tag_(tag)
-    {
-    }
-
-    kt_tag_family_t family() const override
-    {
-        return KT_TAGS_APE;
-    }
-
-    StringList get(const char *name) const override
-    {
-        const APE::ItemListMap &items = tag_->itemListMap();
-        return items.contains(name) ? items[name].values() : StringList();
-    }
-
-    void set(const char *name, const StringList &values) override
-    {
-        tag_->removeItem(name);
-        if (!values.isEmpty())
-            tag_->setItem(name, APE::Item(name, values));
-    }
-
-  private:
-    APE::Tag *tag_;
-};
-
-class Mp4Tags : public Tags
-{
-  public:
-    explicit Mp4Tags(MP4::Tag *tag) : tag_(tag)
-    {
-    }
-
-    kt_tag_family_t family() const override
-    {
-        return KT_TAGS_MP4;
-    }
+    using TagsOf::TagsOf;
 
     StringList get(const char *name) const override
     {
@@ -239,21 +205,12 @@ class Mp4Tags : public Tags
                 return item.first;
         return name;
     }
-
-    MP4::Tag *tag_;
 };
 
-class AsfTags : public Tags
+class AsfTags : public TagsOf<ASF::Tag>
 {
   public:
-    explicit AsfTags(ASF::Tag *tag) : tag_(tag)
-    {
-    }
-
-    kt_tag_family_t family() const override
-    {
-        return KT_TAGS_ASF;
-    }
+    using TagsOf::TagsOf;
 
     StringList get(const char *name) const override
     {
@@ -269,26 +226,9 @@ class AsfTags : public Tags
         for (const String &value : values)
             tag_->addAttribute(name, ASF::Attribute(value));
     }
-
-  private:
-    ASF::Tag *tag_;
 };
 
 // --- containers
-
-// An open file: its tags, and how it is saved.
-class Container
-{
-  public:
-    virtual ~Container()    = default;
-    virtual File    *file() = 0;
-    virtual Tags    *tags() = 0;
-    virtual bool     save() = 0;
-    virtual kt_err_t check(FdStream *, char[KT_TAG_WHY])
-    {
-        return KT_OK;
-    }
-};
 
 // TagLib stops at the first frame that it cannot read and leaves out the rest, which would be lost by saving: behind
 // the frames there may be zeros only.
@@ -315,246 +255,147 @@ check_id3(const ID3v2::Tag *tag, FdStream *stream, long at, char why[KT_TAG_WHY]
     return KT_OK;
 }
 
-class Mp3 : public Container
+// The tag of an open file, made where it has none.
+template <class TagFile>
+auto
+tag_of(TagFile &file)
+{
+    return file.tag();
+}
+
+ID3v2::Tag *
+tag_of(MPEG::File &file)
+{
+    return file.ID3v2Tag(true);
+}
+
+ID3v2::Tag *
+tag_of(RIFF::WAV::File &file)
+{
+    return file.ID3v2Tag();
+}
+
+Ogg::XiphComment *
+tag_of(FLAC::File &file)
+{
+    return file.xiphComment(true);
+}
+
+// Files with ID3v2 tags keep their version and their other tags.
+bool
+save_file(File &file, const Tags &)
+{
+    return file.save();
+}
+
+bool
+save_file(MPEG::File &file, const Id3Tags &tags)
+{
+    return file.save(MPEG::File::ID3v2, File::StripNone, tags.version(), File::DoNotDuplicate);
+}
+
+bool
+save_file(RIFF::WAV::File &file, const Id3Tags &tags)
+{
+    return file.save(RIFF::WAV::File::ID3v2, File::StripNone, tags.version());
+}
+
+bool
+save_file(RIFF::AIFF::File &file, const Id3Tags &tags)
+{
+    return file.save(tags.version());
+}
+
+// What forbids to write the tags of a valid file.
+kt_err_t
+check_file(File &, FdStream *, char[KT_TAG_WHY])
+{
+    return KT_OK;
+}
+
+kt_err_t
+check_file(MPEG::File &file, FdStream *stream, char why[KT_TAG_WHY])
+{
+    stream->seek(0, IOStream::Beginning);
+    if (!file.hasID3v2Tag() && stream->readBlock(3) == ByteVector("ID3")) {
+        snprintf(why, KT_TAG_WHY, "the ID3v2 tag at the beginning is damaged");
+        return KT_EDAMAGED;
+    }
+    return check_id3(file.ID3v2Tag(), stream, 0, why);
+}
+
+kt_err_t
+check_file(FLAC::File &file, FdStream *, char why[KT_TAG_WHY])
+{
+    if (!file.hasID3v1Tag() && !file.hasID3v2Tag())
+        return KT_OK;
+    snprintf(why, KT_TAG_WHY, "a FLAC file with an ID3 tag, which would be copied into its comments: remove it first");
+    return KT_EFORMAT;
+}
+
+class Container
 {
   public:
-    explicit Mp3(FdStream *stream)
-        : file_(stream, ID3v2::FrameFactory::instance(), false), had_tag_(file_.hasID3v2Tag()),
-          tags_(file_.ID3v2Tag(true))
+    virtual ~Container()                                           = default;
+    virtual bool     is_valid() const                              = 0;
+    virtual Tags    *tags()                                        = 0;
+    virtual bool     save()                                        = 0;
+    virtual kt_err_t check(FdStream *stream, char why[KT_TAG_WHY]) = 0;
+};
+
+template <class TagFile, class FileTags> class ContainerOf : public Container
+{
+  public:
+    // more: what the constructor of TagFile wants between the stream and whether it reads the properties of the sound.
+    template <class... More>
+    ContainerOf(FdStream *stream, kt_tag_family_t family, More... more)
+        : file_(stream, more..., false), tags_(tag_of(file_), family)
     {
     }
 
-    File *file() override
+    bool is_valid() const override
     {
-        return &file_;
+        return file_.isValid();
     }
     Tags *tags() override
     {
         return &tags_;
     }
-
     bool save() override
     {
-        return file_.save(MPEG::File::ID3v2, File::StripNone, tags_.version(), File::DoNotDuplicate);
+        return save_file(file_, tags_);
     }
-
     kt_err_t check(FdStream *stream, char why[KT_TAG_WHY]) override
     {
-        stream->seek(0, IOStream::Beginning);
-        if (!had_tag_ && stream->readBlock(3) == ByteVector("ID3")) {
-            snprintf(why, KT_TAG_WHY, "the ID3v2 tag at the beginning is damaged");
-            return KT_EDAMAGED;
-        }
-        return check_id3(file_.ID3v2Tag(), stream, 0, why);
+        return check_file(file_, stream, why);
     }
 
   private:
-    MPEG::File file_;
-    bool       had_tag_;
-    Id3Tags    tags_;
+    TagFile  file_;
+    FileTags tags_;
 };
 
-class Flac : public Container
+template <class TagFile, class FileTags, class... More>
+std::unique_ptr<Container>
+open_as(FdStream *stream, const kt_tag_format_t *format, More... more)
 {
-  public:
-    explicit Flac(FdStream *stream)
-        : file_(stream, ID3v2::FrameFactory::instance(), false), tags_(file_.xiphComment(true), KT_TAGS_VORBIS)
-    {
-    }
-
-    File *file() override
-    {
-        return &file_;
-    }
-    Tags *tags() override
-    {
-        return &tags_;
-    }
-    bool save() override
-    {
-        return file_.save();
-    }
-
-    kt_err_t check(FdStream *, char why[KT_TAG_WHY]) override
-    {
-        if (!file_.hasID3v1Tag() && !file_.hasID3v2Tag())
-            return KT_OK;
-        snprintf(why, KT_TAG_WHY,
-                 "a FLAC file with an ID3 tag, which would be copied into its comments: remove it first");
-        return KT_EFORMAT;
-    }
-
-  private:
-    FLAC::File file_;
-    XiphTags   tags_;
-};
-
-template <class OggFile> class OggContainer : public Container
-{
-  public:
-    OggContainer(FdStream *stream, kt_tag_family_t family) : file_(stream, false), tags_(file_.tag(), family)
-    {
-    }
-
-    File *file() override
-    {
-        return &file_;
-    }
-    Tags *tags() override
-    {
-        return &tags_;
-    }
-    bool save() override
-    {
-        return file_.save();
-    }
-
-  private:
-    OggFile  file_;
-    XiphTags tags_;
-};
-
-class M4a : public Container
-{
-  public:
-    explicit M4a(FdStream *stream) : file_(stream, false), tags_(file_.tag())
-    {
-    }
-
-    File *file() override
-    {
-        return &file_;
-    }
-    Tags *tags() override
-    {
-        return &tags_;
-    }
-    bool save() override
-    {
-        return file_.save();
-    }
-
-  private:
-    MP4::File file_;
-    Mp4Tags   tags_;
-};
-
-class Wav : public Container
-{
-  public:
-    explicit Wav(FdStream *stream) : file_(stream, false), tags_(file_.ID3v2Tag())
-    {
-    }
-
-    File *file() override
-    {
-        return &file_;
-    }
-    Tags *tags() override
-    {
-        return &tags_;
-    }
-
-    bool save() override
-    {
-        return file_.save(RIFF::WAV::File::ID3v2, File::StripNone, tags_.version());
-    }
-
-  private:
-    RIFF::WAV::File file_;
-    Id3Tags         tags_;
-};
-
-class Aiff : public Container
-{
-  public:
-    explicit Aiff(FdStream *stream) : file_(stream, false), tags_(file_.tag())
-    {
-    }
-
-    File *file() override
-    {
-        return &file_;
-    }
-    Tags *tags() override
-    {
-        return &tags_;
-    }
-    bool save() override
-    {
-        return file_.save(tags_.version());
-    }
-
-  private:
-    RIFF::AIFF::File file_;
-    Id3Tags          tags_;
-};
-
-class MonkeysAudio : public Container
-{
-  public:
-    explicit MonkeysAudio(FdStream *stream) : file_(stream, false), tags_(file_.APETag(true))
-    {
-    }
-
-    File *file() override
-    {
-        return &file_;
-    }
-    Tags *tags() override
-    {
-        return &tags_;
-    }
-    bool save() override
-    {
-        return file_.save();
-    }
-
-  private:
-    APE::File file_;
-    ApeTags   tags_;
-};
-
-class Wma : public Container
-{
-  public:
-    explicit Wma(FdStream *stream) : file_(stream, false), tags_(file_.tag())
-    {
-    }
-
-    File *file() override
-    {
-        return &file_;
-    }
-    Tags *tags() override
-    {
-        return &tags_;
-    }
-    bool save() override
-    {
-        return file_.save();
-    }
-
-  private:
-    ASF::File file_;
-    AsfTags   tags_;
-};
+    return std::make_unique<ContainerOf<TagFile, FileTags>>(stream, format->family, more...);
+}
 
 std::unique_ptr<Container>
 open_container(FdStream *stream, const kt_tag_format_t *format)
 {
+    ID3v2::FrameFactory *const frames = ID3v2::FrameFactory::instance();
     switch (format->container) {
-    case KT_TAG_MP3: return std::make_unique<Mp3>(stream);
-    case KT_TAG_FLAC: return std::make_unique<Flac>(stream);
-    case KT_TAG_OGG_VORBIS: return std::make_unique<OggContainer<Ogg::Vorbis::File>>(stream, KT_TAGS_VORBIS);
-    case KT_TAG_OGG_OPUS: return std::make_unique<OggContainer<Ogg::Opus::File>>(stream, KT_TAGS_OPUS);
-    case KT_TAG_OGG_FLAC: return std::make_unique<OggContainer<Ogg::FLAC::File>>(stream, KT_TAGS_VORBIS);
-    case KT_TAG_OGG_SPEEX: return std::make_unique<OggContainer<Ogg::Speex::File>>(stream, KT_TAGS_VORBIS);
-    case KT_TAG_M4A: return std::make_unique<M4a>(stream);
-    case KT_TAG_WAV: return std::make_unique<Wav>(stream);
-    case KT_TAG_AIFF: return std::make_unique<Aiff>(stream);
-    case KT_TAG_MONKEYS_AUDIO: return std::make_unique<MonkeysAudio>(stream);
-    case KT_TAG_WMA: return std::make_unique<Wma>(stream);
+    case KT_TAG_MP3: return open_as<MPEG::File, Id3Tags>(stream, format, frames);
+    case KT_TAG_FLAC: return open_as<FLAC::File, XiphTags>(stream, format, frames);
+    case KT_TAG_OGG_VORBIS: return open_as<Ogg::Vorbis::File, XiphTags>(stream, format);
+    case KT_TAG_OGG_OPUS: return open_as<Ogg::Opus::File, XiphTags>(stream, format);
+    case KT_TAG_OGG_FLAC: return open_as<Ogg::FLAC::File, XiphTags>(stream, format);
+    case KT_TAG_M4A: return open_as<MP4::File, Mp4Tags>(stream, format);
+    case KT_TAG_WAV: return open_as<RIFF::WAV::File, Id3Tags>(stream, format);
+    case KT_TAG_AIFF: return open_as<RIFF::AIFF::File, Id3Tags>(stream, format);
+    case KT_TAG_WMA: return open_as<ASF::File, AsfTags>(stream, format);
     }
     return nullptr;
 }
@@ -575,7 +416,7 @@ open_checked(FdStream *stream, const kt_tag_format_t *format, std::unique_ptr<Co
     *out   = open_container(stream, format);
     if (stream->error())
         return system_error(stream->error(), why);
-    if (!*out || !(*out)->file()->isValid()) {
+    if (!*out || !(*out)->is_valid()) {
         snprintf(why, KT_TAG_WHY, "the tags of this %s file cannot be read", format->name);
         return KT_EDAMAGED;
     }

@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 typedef enum kt_tag {
-#define KT_TAG(id, field, id3v24, id3v23, vorbis, opus, mp4, ape, asf) KT_TAG_##id,
+#define KT_TAG(id, field, id3v24, id3v23, vorbis, opus, mp4, asf) KT_TAG_##id,
 #include "coordinator/cli/tag/tags.def"
 #undef KT_TAG
     KT_TAGS
@@ -25,7 +25,6 @@ typedef enum kt_tag_family {
     KT_TAGS_VORBIS,
     KT_TAGS_OPUS,
     KT_TAGS_MP4,
-    KT_TAGS_APE,
     KT_TAGS_ASF,
     KT_TAG_FAMILIES,
 } kt_tag_family_t;
@@ -36,11 +35,9 @@ typedef enum kt_tag_container {
     KT_TAG_OGG_VORBIS,
     KT_TAG_OGG_OPUS,
     KT_TAG_OGG_FLAC,
-    KT_TAG_OGG_SPEEX,
     KT_TAG_M4A,
     KT_TAG_WAV,
     KT_TAG_AIFF,
-    KT_TAG_MONKEYS_AUDIO,
     KT_TAG_WMA,
 } kt_tag_container_t;
 

@@ -119,7 +119,10 @@ Test(tag_format, is_found_by_content)
         HEADS("ID3\4\0\0\0\0\0\4abcdfLaC\0\0\0\42", "FLAC"),
         HEADS(OGG("\1vorbis\0\0\0\0"), "Ogg Vorbis"),
         HEADS(OGG("OpusHead\1\2\0\0"), "Opus"),
-        HEADS(OGG("Speex   1.2"), "Speex"),
+        HEADS(OGG("\x7f"
+                  "FLAC\1\0\0\1"),
+              "Ogg FLAC"),
+        HEADS("\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9", "WMA"),
         HEADS("\0\0\0\40ftypM4A \0\0\0\0", "MP4"),
         HEADS("RIFF\0\0\0\0WAVEfmt ", "WAV"),
         HEADS("FORM\0\0\0\0AIFCFVER", "AIFF"),
@@ -128,6 +131,9 @@ Test(tag_format, is_found_by_content)
         HEADS("\xff\xf1\x50\x80\0\0\0\0", NULL),  // AAC
         HEADS("RIFF\0\0\0\0AVI LIST", NULL),
         HEADS("wvpk\0\0\0\0", NULL),
+        HEADS("MPCK\0\0\0\0", NULL),
+        HEADS("MAC \x96\x0f\0\0", NULL),
+        HEADS(OGG("Speex   1.2"), NULL),  // which the decoder does not read
         HEADS("hello, world", NULL),
         HEADS("", NULL),
     };
