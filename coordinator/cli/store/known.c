@@ -10,11 +10,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PAGE = 512, KEY = 16, MARKED = 512 };
-enum { BYTES = 1 << 30 };
+enum { PAGE = 512, MARKED = 512, BYTES = 1 << 30 };
 
 typedef struct path {
-    uint8_t key[KEY];
+    uint8_t key[KT_TEXT_KEY];
     bool    seen, current;  // current: it has a latest result, so that it is not marked yet
     size_t  text;           // in `texts`
     // The result that readers show, if the path is not marked: that which was stored last, of the latest job.
@@ -28,27 +27,12 @@ struct kt_known {
 };
 
 static void
-key_of(const char *text, uint8_t out[KEY])
-{
-    kt_digest_t digest;
-    kt_digest_of(text, strlen(text), &digest);
-    memcpy(out, digest.bytes, KEY);
-}
-
-// Both kinds of rows begin with their key.
-static int
-by_key(const void *a, const void *b)
-{
-    return memcmp(a, b, KEY);
-}
-
-static void
 add_row(kt_known_t *self, const kt_job_row_t *row)
 {
     kt_known_job_t job  = {.job = row->id.job, .run = row->id.run, .state = row->state, .err = row->err};
     path_t         path = {.text = self->texts.length, .stored_ms = row->stored_wall_ms, .job = row->id.job};
-    key_of(row->message_id, job.key);
-    key_of(row->file_path, path.key);
+    kt_text_key(row->message_id, job.key);
+    kt_text_key(row->file_path, path.key);
     self->n_open += row->state == KT_JOB_QUEUED || row->state == KT_JOB_CLAIMED;
     kt_buf_add(&self->texts, row->file_path, strlen(row->file_path) + 1);
     kt_buf_add(&self->jobs, &job, sizeof job);
@@ -69,10 +53,10 @@ sort_rows(kt_known_t *self)
     size_t  n = self->paths.length / sizeof *paths, kept = 0;
     if (!n)
         return;
-    qsort(self->jobs.bytes, self->jobs.length / sizeof(kt_known_job_t), sizeof(kt_known_job_t), by_key);
-    qsort(paths, n, sizeof *paths, by_key);
+    qsort(self->jobs.bytes, self->jobs.length / sizeof(kt_known_job_t), sizeof(kt_known_job_t), kt_text_key_compare);
+    qsort(paths, n, sizeof *paths, kt_text_key_compare);
     for (size_t i = 0; i < n; i++) {
-        const bool new_path = !kept || memcmp(paths[kept - 1].key, paths[i].key, KEY) != 0;
+        const bool new_path = !kept || kt_text_key_compare(&paths[kept - 1], &paths[i]) != 0;
         if (new_path)
             paths[kept++] = paths[i];
         else if (is_later(&paths[i], &paths[kept - 1]))
@@ -141,10 +125,10 @@ kt_known_destroy(kt_known_t **self_p)
 const kt_known_job_t *
 kt_known_find(const kt_known_t *self, const char *message_id)
 {
-    uint8_t key[KEY];
-    key_of(message_id, key);
+    uint8_t key[KT_TEXT_KEY];
+    kt_text_key(message_id, key);
     return self->jobs.length ? bsearch(key, self->jobs.bytes, self->jobs.length / sizeof(kt_known_job_t),
-                                       sizeof(kt_known_job_t), by_key)
+                                       sizeof(kt_known_job_t), kt_text_key_compare)
                              : NULL;
 }
 
@@ -159,11 +143,11 @@ kt_known_is_final(const kt_known_job_t *job)
 static path_t *
 find_path(const kt_known_t *self, const char *file_path)
 {
-    uint8_t key[KEY];
-    key_of(file_path, key);
-    return self->paths.length
-               ? bsearch(key, self->paths.bytes, self->paths.length / sizeof(path_t), sizeof(path_t), by_key)
-               : NULL;
+    uint8_t key[KT_TEXT_KEY];
+    kt_text_key(file_path, key);
+    return self->paths.length ? bsearch(key, self->paths.bytes, self->paths.length / sizeof(path_t), sizeof(path_t),
+                                        kt_text_key_compare)
+                              : NULL;
 }
 
 bool

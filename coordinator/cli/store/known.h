@@ -3,11 +3,12 @@
 #pragma once
 
 #include "coordinator/cli/cli.h"
+#include "coordinator/cli/store/text_key.h"
 #include "coordinator/ledger/ledger.h"
 
 typedef struct kt_known kt_known_t;
 typedef struct kt_known_job {
-    uint8_t        key[16];  // of the message_id
+    uint8_t        key[KT_TEXT_KEY];  // of the message_id
     uint64_t       job;
     uint32_t       run;
     kt_job_state_t state;

@@ -3,6 +3,7 @@
 #include "common/paths.h"
 #include "common/text.h"
 #include "coordinator/cli/store/results.h"
+#include "coordinator/cli/store/text_key.h"
 #include "proto/document.h"
 
 #include <pthread.h>
@@ -12,10 +13,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { PAGE = 512, KEY = 16, BYTES = 1 << 30 };
+enum { PAGE = 512, BYTES = 1 << 30 };
 
 typedef struct stored {
-    uint8_t  key[KEY];  // of the path as text
+    uint8_t  key[KT_TEXT_KEY];  // of the path as text
     uint64_t job;
 } stored_t;
 
@@ -26,20 +27,6 @@ struct kt_tag_sources {
     kt_pipeline_t        *pipeline;  // NULL: nothing was analysed yet
     kt_worker_t         **workers;   // of each thread
 };
-
-static void
-key_of(const char *text, uint8_t out[KEY])
-{
-    kt_digest_t digest;
-    kt_digest_of(text, strlen(text), &digest);
-    memcpy(out, digest.bytes, KEY);
-}
-
-static int
-by_key(const void *a, const void *b)
-{
-    return memcmp(a, b, KEY);
-}
 
 // Which job has the latest result of each path.
 static kt_err_t
@@ -52,7 +39,7 @@ load_stored(kt_tag_sources_t *self)
         err = self->ledger->ops->jobs(self->ledger, &query, rows, PAGE, &n);
         for (size_t i = 0; !err && i < n; i++) {
             stored_t one = {.job = rows[i].id.job};
-            key_of(rows[i].file_path, one.key);
+            kt_text_key(rows[i].file_path, one.key);
             if (!rows[i].err)
                 kt_buf_add(&self->stored, &one, sizeof one);
         }
@@ -60,7 +47,7 @@ load_stored(kt_tag_sources_t *self)
     }
     free(rows);
     if (self->stored.length)
-        qsort(self->stored.bytes, self->stored.length / sizeof(stored_t), sizeof(stored_t), by_key);
+        qsort(self->stored.bytes, self->stored.length / sizeof(stored_t), sizeof(stored_t), kt_text_key_compare);
     return err ? err : self->stored.err;
 }
 
@@ -154,9 +141,9 @@ find_stored(kt_tag_sources_t *self, kt_tag_source_t *file)
         free(row);
         return;
     }
-    key_of(text, wanted.key);
+    kt_text_key(text, wanted.key);
     const stored_t *found =
-        bsearch(&wanted, self->stored.bytes, self->stored.length / sizeof wanted, sizeof wanted, by_key);
+        bsearch(&wanted, self->stored.bytes, self->stored.length / sizeof wanted, sizeof wanted, kt_text_key_compare);
     const kt_job_query_t query = {
         .state = -1, .latest = true, .documents = true, .after_job = found ? found->job - 1 : 0};
     if (found && !self->ledger->ops->jobs(self->ledger, &query, row, 1, &n) && n == 1 && row->id.job == found->job &&
