@@ -70,7 +70,7 @@ put_message_id(const char *document, kt_buf_t *out)
 }
 
 static void
-put_number(uint64_t number, kt_buf_t *out)
+put_decimal(uint64_t number, kt_buf_t *out)
 {
     char   digits[20];
     size_t at = sizeof digits;
@@ -113,9 +113,9 @@ put_job_event(const kt_ledger_request_t *request, kt_buf_t *out)
 {
     const kt_result_t *result = &request->store.result;
     kt_buf_str(out, "{\"job\":");
-    put_number(result->id.job, out);
+    put_decimal(result->id.job, out);
     kt_buf_str(out, ",\"run\":");
-    put_number(result->id.run, out);
+    put_decimal(result->id.run, out);
     kt_buf_str(out, ",\"message_id\":");
     put_message_id(request->store.document, out);
     kt_buf_str(out, result->err ? ",\"state\":\"failed\",\"error\":" : ",\"state\":\"done\",\"error\":");

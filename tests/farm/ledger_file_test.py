@@ -3,6 +3,7 @@
 
 KITHARA_BIN is the folder of the programs (default: build/bin of this tree).
 """
+import contextlib
 import os
 import pathlib
 import shutil
@@ -27,47 +28,57 @@ class LedgerFile(unittest.TestCase):
         with sqlite3.connect(path) as ledger:
             return ledger.execute("SELECT count(*) FROM jobs WHERE state = 2").fetchone()[0]
 
-    def audit(self, farm, path):
-        done = farm.kithara("audit", "--ledger", "sqlite:" + path)
+    def audit(self, farm, *path):
+        done = farm.kithara("audit", "--ledger", "sqlite:" + farm.path(*path))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
+    @contextlib.contextmanager
+    def farm_with(self, jobs, **settings):
+        """A coordinator and a node that finished these jobs."""
+        with Farm(**NOOP, **settings).start(["a"]) as farm:
+            self.finish(farm, 0, jobs)
+            yield farm
+
+    def finish(self, farm, first, jobs):
+        farm.submit(first, jobs)
+        farm.wait_finished(first + jobs)
+
+    def backup(self, farm, *path):
+        done = farm.kithara("db", "backup", farm.path(*path))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return farm.path(*path)
+
+    def expect_start_with(self, farm, jobs):
+        farm.start_coordinator()
+        self.assertEqual(farm.finished(), jobs)
+
     def test_a_ledger_that_is_moved_stops_the_coordinator_and_keeps_every_job(self):
-        with Farm(**NOOP).start(["a"]) as farm:
-            farm.submit(0, 300)
-            farm.wait_finished(300)
+        with self.farm_with(300) as farm:
             os.rename(farm.path("ledger.sqlite"), farm.path("moved.sqlite"))
             self.expect_end(farm, "the file is gone")
             self.assertEqual(self.jobs(farm.path("moved.sqlite")), 300)
-            self.audit(farm, farm.path("moved.sqlite"))
+            self.audit(farm, "moved.sqlite")
             os.rename(farm.path("moved.sqlite"), farm.path("ledger.sqlite"))
-            farm.start_coordinator()
-            self.assertEqual(farm.finished(), 300)
+            self.expect_start_with(farm, 300)
 
     def test_another_file_in_its_place_is_noticed_and_left_alone(self):
         with Farm(**NOOP).start(["a"]) as farm:
-            other = farm.path("other.sqlite")
-            self.assertEqual(farm.kithara("db", "backup", other).returncode, 0)
-            farm.submit(0, 100)
-            farm.wait_finished(100)
+            other = self.backup(farm, "other.sqlite")
+            self.finish(farm, 0, 100)
             before = pathlib.Path(other).read_bytes()
             os.rename(other, farm.path("ledger.sqlite"))
             self.expect_end(farm, "another file is in its place")
             self.assertEqual(pathlib.Path(farm.path("ledger.sqlite")).read_bytes(), before)
-            farm.start_coordinator()
-            self.assertEqual(farm.finished(), 0)
+            self.expect_start_with(farm, 0)
 
     def test_a_backup_that_is_copied_over_it_is_noticed(self):
-        with Farm(**NOOP).start(["a"]) as farm:
-            farm.submit(0, 200)
-            farm.wait_finished(200)
-            self.assertEqual(farm.kithara("db", "backup", farm.path("copy.sqlite")).returncode, 0)
-            farm.submit(200, 200)
-            farm.wait_finished(400)
+        with self.farm_with(200) as farm:
+            self.backup(farm, "copy.sqlite")
+            self.finish(farm, 200, 200)
             shutil.copyfile(farm.path("copy.sqlite"), farm.path("ledger.sqlite"))  # the same inode
             self.expect_end(farm, "written over it")
-            self.audit(farm, farm.path("ledger.sqlite"))
-            farm.start_coordinator()
-            self.assertEqual(farm.finished(), 200)
+            self.audit(farm, "ledger.sqlite")
+            self.expect_start_with(farm, 200)
             self.assertTrue(any("-wal.replaced-" in name for name in os.listdir(farm.folder)))
 
     def test_a_link_that_leads_to_another_ledger_is_noticed(self):
@@ -77,34 +88,26 @@ class LedgerFile(unittest.TestCase):
             os.symlink("one", farm.path("current"))
             farm.settings["DATABASE_URL"] = "sqlite:" + farm.path("current", "ledger.sqlite")
             farm.start(["a"])
-            farm.submit(0, 200)
-            farm.wait_finished(200)
-            self.assertEqual(farm.kithara("db", "backup", farm.path("two", "ledger.sqlite")).returncode, 0)
-            farm.submit(200, 100)
-            farm.wait_finished(300)
+            self.finish(farm, 0, 200)
+            self.backup(farm, "two", "ledger.sqlite")
+            self.finish(farm, 200, 100)
             os.symlink("two", farm.path("next"))
             os.rename(farm.path("next"), farm.path("current"))
             self.expect_end(farm, "another file is in its place")
-            self.audit(farm, farm.path("one", "ledger.sqlite"))
+            self.audit(farm, "one", "ledger.sqlite")
             self.assertEqual([self.jobs(farm.path(name, "ledger.sqlite")) for name in ("one", "two")], [300, 200])
 
     def test_a_log_that_is_removed_costs_no_job(self):
-        with Farm(**NOOP).start(["a"]) as farm:
-            farm.submit(0, 200)
-            farm.wait_finished(200)
+        with self.farm_with(200) as farm:
             os.unlink(farm.path("ledger.sqlite-wal"))
             self.expect_end(farm, "its write-ahead log is gone")
-            self.audit(farm, farm.path("ledger.sqlite"))
-            farm.start_coordinator()
-            self.assertEqual(farm.finished(), 200)
+            self.audit(farm, "ledger.sqlite")
+            self.expect_start_with(farm, 200)
 
     def test_a_backup_that_sqlite_restores_into_it_is_noticed(self):
-        with Farm(**NOOP).start(["a"]) as farm:
-            farm.submit(0, 200)
-            farm.wait_finished(200)
-            self.assertEqual(farm.kithara("db", "backup", farm.path("copy.sqlite")).returncode, 0)
-            farm.submit(200, 200)
-            farm.wait_finished(400)
+        with self.farm_with(200) as farm:
+            self.backup(farm, "copy.sqlite")
+            self.finish(farm, 200, 200)
             copy, ledger = sqlite3.connect(farm.path("copy.sqlite")), sqlite3.connect(farm.path("ledger.sqlite"), timeout=20)
             generation = copy.execute("PRAGMA user_version").fetchone()
             wait_for(lambda: ledger.execute("PRAGMA user_version").fetchone() != generation, "the next renewal of the lease")
@@ -112,26 +115,21 @@ class LedgerFile(unittest.TestCase):
             copy.close()
             ledger.close()
             self.expect_end(farm, "another state was restored")
-            self.audit(farm, farm.path("ledger.sqlite"))
-            farm.start_coordinator()
-            self.assertEqual(farm.finished(), 200)
+            self.audit(farm, "ledger.sqlite")
+            self.expect_start_with(farm, 200)
 
     def test_a_ledger_that_is_cut_is_noticed(self):
-        with Farm(**NOOP).start(["a"]) as farm:
-            farm.submit(0, 10)
-            farm.wait_finished(10)
+        with self.farm_with(10) as farm:
             os.truncate(farm.path("ledger.sqlite"), os.path.getsize(farm.path("ledger.sqlite")) // 2)
             self.expect_end(farm, "the file was cut")
 
     def test_a_backup_of_a_working_ledger_is_whole_and_disturbs_nobody(self):
         with Farm(**NOOP).start(["a"]) as farm:
             farm.submit(0, 3000)
-            copy = farm.path("copy.sqlite")
             nowhere = farm.kithara("db", "backup", farm.path("none", "copy.sqlite"))
             self.assertRegex(nowhere.stderr, "^kithara: ENOFILE: db backup: '.*/none/copy.sqlite.part' cannot be created: No such file")
-            made = farm.kithara("db", "backup", copy)
-            self.assertEqual(made.returncode, 0, made.stderr)
-            self.audit(farm, copy)
+            copy = self.backup(farm, "copy.sqlite")
+            self.audit(farm, "copy.sqlite")
             self.assertEqual(os.stat(copy).st_mode & 0o777, 0o600)
             self.assertNotEqual(farm.kithara("db", "backup", copy).returncode, 0)  # it exists
             self.assertNotEqual(farm.kithara("db", "backup", farm.path("none", "copy")).returncode, 0)
@@ -139,20 +137,17 @@ class LedgerFile(unittest.TestCase):
             self.assertEqual((full.returncode, os.path.exists(farm.path("copy.sqlite.part"))), (1, False))
             farm.wait_finished(3000)
             self.assertEqual(farm.coordinator.stop(), 0)
-            self.audit(farm, farm.path("ledger.sqlite"))
+            self.audit(farm, "ledger.sqlite")
 
     def test_reading_and_writing_by_a_shell_is_no_replacement(self):
-        with Farm(**NOOP, ANALYZER_LEASE="1000").start(["a"]) as farm:
-            farm.submit(0, 300)
-            farm.wait_finished(300)
+        with self.farm_with(300, ANALYZER_LEASE="1000") as farm:
             for _ in range(8):
                 with sqlite3.connect(farm.path("ledger.sqlite"), timeout=10) as ledger:
                     ledger.execute("UPDATE counters SET retried = retried + 0")
                     ledger.commit()
                     ledger.execute("PRAGMA wal_checkpoint").fetchall()
                 wait_for(lambda: farm.get("/v1/status")["ledger"]["up"], "the ledger")
-            farm.submit(300, 300)
-            farm.wait_finished(600)
+            self.finish(farm, 300, 300)
             self.assertTrue(farm.coordinator.alive())
 
 
