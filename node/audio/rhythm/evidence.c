@@ -131,12 +131,12 @@ most_likeness(const kt_likeness_t *self, double least, double most)
 static kt_err_t
 compare_harmony(kt_evidence_t *self)
 {
-    const size_t n      = self->harmony_frames;
+    const size_t n      = self->harmony.frames;
     float       *change = calloc(n + 1, sizeof *change);
     if (!change)
         return KT_ENOMEM;
     double   sum = 0;
-    kt_err_t err = kt_evidence_change(self, (size_t)fmax(1, round(HARMONIC_S * self->harmony_rate_hz)), change);
+    kt_err_t err = kt_harmony_change(&self->harmony, (size_t)fmax(1, round(HARMONIC_S * self->harmony.rate_hz)), change);
     for (size_t i = 0; i < n && !err; i++)
         sum += change[i];
     self->harmonic = n ? fmin(1, sum / (double)n / MUCH_CHANGE) : 0;
@@ -179,50 +179,21 @@ static kt_err_t
 fill_harmony(kt_evidence_t *self, const kt_rhythm_rows_t *rows, size_t begin, size_t end)
 {
     const size_t width = rows->harmony_width;
-    const size_t first = (size_t)((double)begin / rows->rate_hz * rows->harmony_rate_hz + 0.5);
-    size_t       past  = (size_t)((double)end / rows->rate_hz * rows->harmony_rate_hz + 0.5);
+    const double rate_hz = rows->harmony_rate_hz;
+    const size_t first = (size_t)((double)begin / rows->rate_hz * rate_hz + 0.5);
+    size_t       past  = (size_t)((double)end / rows->rate_hz * rate_hz + 0.5);
     past               = past < rows->harmony_frames ? past : rows->harmony_frames;
+    const size_t frames = past > first ? past - first : 0;
 
-    self->harmony_rate_hz = rows->harmony_rate_hz;
-    self->harmony_frames  = past > first ? past - first : 0;
-    self->harmony_width   = width;
-    self->harmony         = calloc(self->harmony_frames * width + 1, sizeof *self->harmony);
-    self->change          = calloc(self->harmony_frames + 1, sizeof *self->change);
-    if (!self->harmony || !self->change)
+    kt_err_t err = kt_harmony_new(&self->harmony, rows->harmony + first * width, frames, width, rate_hz);
+    if (!err)
+        err = kt_harmony_new(&self->bass, rows->bass + first * KT_BASS_WIDTH, frames, KT_BASS_WIDTH, rate_hz);
+    if (err)
+        return err;
+    self->change = calloc(frames + 1, sizeof *self->change);
+    if (!self->change)
         return KT_ENOMEM;
-    for (size_t i = 0; i < self->harmony_frames * width; i++)
-        self->harmony[i] = rows->harmony[first * width + i] * (1.0f / UINT16_MAX);
-    return kt_evidence_change(self, (size_t)fmax(1, round(REACH_S * self->harmony_rate_hz)), self->change);
-}
-
-kt_err_t
-kt_evidence_change(const kt_evidence_t *self, size_t reach, float *out)
-{
-    const size_t n = self->harmony_frames, width = self->harmony_width;
-    double      *memory = calloc(2 * width + 1, sizeof *memory);
-    if (!memory)
-        return KT_ENOMEM;
-    double *after = memory, *before = memory + width;
-    for (size_t t = 0; t < reach && t < n; t++)
-        for (size_t c = 0; c < width; c++)
-            after[c] += self->harmony[t * width + c];
-    for (size_t t = 0; t < n; t++) {
-        double both = 0, one = 0, other = 0;
-        for (size_t c = 0; c < width; c++) {
-            both += after[c] * before[c];
-            one += after[c] * after[c];
-            other += before[c] * before[c];
-        }
-        // Without harmony on either side there is no change.
-        out[t] = one > 1e-12 && other > 1e-12 ? (float)fmax(0, 1 - both / sqrt(one * other)) : 0;
-        for (size_t c = 0; c < width; c++) {
-            double here = self->harmony[t * width + c];
-            after[c] += (t + reach < n ? self->harmony[(t + reach) * width + c] : 0) - here;
-            before[c] += here - (t >= reach ? self->harmony[(t - reach) * width + c] : 0);
-        }
-    }
-    free(memory);
-    return KT_OK;
+    return kt_harmony_change(&self->harmony, (size_t)fmax(1, round(REACH_S * rate_hz)), self->change);
 }
 
 // -------------------------------------------------------------------------------------------------------------------
@@ -252,7 +223,8 @@ kt_evidence_fini(kt_evidence_t *self)
     kt_envelope_fini(&self->envelope);
     free(self->above_full);
     free(self->onsets);
-    free(self->harmony);
+    kt_harmony_fini(&self->harmony);
+    kt_harmony_fini(&self->bass);
     free(self->change);
     free(self->full.value);
     free(self->groups.value);

@@ -1,7 +1,8 @@
 // kt_evidence -- the data that tempo, beats and bars of a part of a stream are derived from: the envelope, its
-// autocorrelation at lags up to ten seconds, and the harmony some twenty times per second.
+// autocorrelation at lags up to ten seconds, and the harmony and the bass some twenty times per second.
 #pragma once
 
+#include "node/audio/rhythm/harmony.h"
 #include "node/audio/rhythm/rows.h"
 
 // Autocorrelation over windows of twenty seconds, 1 at lag 0 (all 0: no signal).
@@ -20,10 +21,9 @@ typedef struct kt_evidence {
     kt_envelope_t    envelope;
     double          *onsets;  // seconds
     size_t           n_onsets;
-    double           harmony_rate_hz;
-    size_t           harmony_frames, harmony_width;
-    float           *harmony;  // [frames][width] chroma, each frame of length 1 or 0
-    float           *change;   // [frames] 1 - cosine of the harmony of 0.2 s after and before
+    kt_harmony_t     harmony;  // chroma
+    kt_harmony_t     bass;
+    float           *change;  // [harmony.frames] of the harmony, with a reach of 0.2 s
     kt_activations_t activations;
 
     // The rest is that of kt_evidence_compare. Rises above the mean of 0.2 s on both sides: of the full envelope, where
@@ -41,6 +41,3 @@ typedef struct kt_evidence {
 KT_MUST_USE kt_err_t kt_evidence_new(kt_evidence_t *self, const kt_rhythm_rows_t *rows, size_t begin, size_t end);
 KT_MUST_USE kt_err_t kt_evidence_compare(kt_evidence_t *self);  // what tempo and meter are judged by. KT_ENOMEM
 void                 kt_evidence_fini(kt_evidence_t *self);
-
-// Change of harmony across each frame with `reach` frames on both sides. out: [harmony_frames]. KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_evidence_change(const kt_evidence_t *self, size_t reach, float *out);

@@ -56,10 +56,10 @@ kt_err_t
 kt_positions_new(kt_positions_t *self, const kt_evidence_t *evidence, const size_t *pulse, size_t n)
 {
     const kt_envelope_t *envelope = &evidence->envelope;
-    const double         step     = evidence->harmony_rate_hz / envelope->rate_hz;
+    const double         step     = evidence->harmony.rate_hz / envelope->rate_hz;
     const double         beat     = (double)(pulse[n - 1] - pulse[0]) / (double)(n - 1);
     const size_t         parts    = (n - 1) * PARTS;
-    float               *row      = calloc(envelope->frames + evidence->harmony_frames + 1, sizeof *row);
+    float               *row      = calloc(envelope->frames + evidence->harmony.frames + 1, sizeof *row);
     float               *memory   = calloc(KT_POSITION_CHANNELS * parts, sizeof *memory);
     kt_positions_t       made     = {.parts = parts, .memory = memory};
     kt_err_t             err      = row && memory ? KT_OK : KT_ENOMEM;
@@ -67,11 +67,11 @@ kt_positions_new(kt_positions_t *self, const kt_evidence_t *evidence, const size
         for (int c = 0; c < KT_POSITION_CHANNELS; c++)
             made.level[c] = memory + (size_t)c * parts;
         fill_rise_channels(&made, envelope, row, pulse);
-        fill_channel(&made, SHORT, evidence->change, evidence->harmony_frames, step, 1, pulse);
-        err = kt_evidence_change(evidence, (size_t)fmax(1, round(beat * step)), row);
+        fill_channel(&made, SHORT, evidence->change, evidence->harmony.frames, step, 1, pulse);
+        err = kt_harmony_change(&evidence->harmony, (size_t)fmax(1, round(beat * step)), row);
     }
     if (!err)
-        fill_channel(&made, LONG, row, evidence->harmony_frames, step, 1, pulse);
+        fill_channel(&made, LONG, row, evidence->harmony.frames, step, 1, pulse);
     free(row);
     if (err)
         kt_positions_fini(&made);

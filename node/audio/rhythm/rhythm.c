@@ -1,5 +1,6 @@
 // rhythm -- tempo, beats, bars and onsets of a stream: its rows are kept (rows.h) until ten minutes of them can be
 // judged (epochs.h); what the beats say of the tempo is in tempi.h. Confidences are means over the windows.
+#include "kernels/isa.h"
 #include "node/audio/modules.h"
 #include "node/audio/rhythm/epochs.h"
 #include "node/audio/rhythm/tempi.h"
@@ -33,6 +34,7 @@ static const kt_feature_t BEAT[] = {
 typedef struct rhythm {
     kt_device_t       *device;  // borrowed
     kt_plan_t         *plan;    // NULL: no sound
+    kt_bass_t         *bass;
     kt_rhythm_rows_t   rows;
     kt_rhythm_found_t  found;   // of the epochs so far
     bool               begins;  // the rows are the stream's first ones; else they are judged after a merge
@@ -49,6 +51,7 @@ rhythm_destroy(void **state)
     kt_rhythm_rows_fini(&self->rows);
     kt_rhythm_found_fini(&self->found);
     kt_plan_destroy(&self->plan);
+    kt_bass_destroy(&self->bass);
     free(self);
     *state = NULL;
 }
@@ -56,7 +59,8 @@ rhythm_destroy(void **state)
 static kt_err_t
 rhythm_new(void **state, const kt_stream_t *stream)
 {
-    rhythm_t *self = calloc(1, sizeof *self);
+    const kt_frontend_opts_t *opts = kt_plan_opts(stream->plan);
+    rhythm_t                 *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
     self->device = stream->device;
@@ -65,7 +69,9 @@ rhythm_new(void **state, const kt_stream_t *stream)
     bool     there;
     kt_err_t err = kt_audio_models_request(self->models, KT_MODELS_BEATS, &there);
     if (!err && stream->channels > 0)
-        err = kt_envelope_plan(&self->plan, kt_plan_opts(stream->plan)->rate_hz);
+        err = kt_envelope_plan(&self->plan, opts->rate_hz);
+    if (!err && self->plan)
+        err = kt_bass_new(&self->bass, kt_device_isa(stream->device)->rows, opts->rate_hz, kt_rhythm_harmony_hop(opts));
     if (err) {
         rhythm_destroy((void **)&self);
         return err;
@@ -91,7 +97,7 @@ rhythm_add(void *state, const kt_segment_t *segment)
         return KT_OK;
     (void)kt_segment_samples(segment, &n);
     self->samples += n;
-    kt_err_t err = kt_rhythm_rows_add(&self->rows, self->device, self->plan, segment);
+    kt_err_t err = kt_rhythm_rows_add(&self->rows, self->device, self->plan, self->bass, segment);
     return !err && self->begins ? judge_rows(self) : err;
 }
 

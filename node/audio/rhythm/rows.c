@@ -33,8 +33,11 @@ grow_rises(kt_rhythm_rows_t *self, size_t more)
 static kt_err_t
 grow_harmony(kt_rhythm_rows_t *self, size_t more)
 {
-    return grow_rows((void **)&self->harmony, &self->harmony_capacity, self->harmony_frames, more,
-                     self->harmony_width * sizeof *self->harmony);
+    kt_err_t err = grow_rows((void **)&self->harmony, &self->harmony_capacity, self->harmony_frames, more,
+                             self->harmony_width * sizeof *self->harmony);
+    return err ? err
+               : grow_rows((void **)&self->bass, &self->bass_capacity, self->harmony_frames, more,
+                           KT_BASS_WIDTH * sizeof *self->bass);
 }
 
 // The sum of frames of chroma, as a row of length 65535; of length 0 where they are silent.
@@ -52,29 +55,45 @@ fill_harmony(uint16_t *out, const float *chroma, size_t frames, size_t width)
         out[c] = scale > 0 ? (uint16_t)(sum[c] * scale + 0.5) : 0;
 }
 
-// Each row is of `some` frames of chroma, counted from the stream's start; the last one of a segment may have fewer.
-static kt_err_t
-add_harmony(kt_rhythm_rows_t *self, const kt_segment_t *segment)
+uint32_t
+kt_rhythm_harmony_hop(const kt_frontend_opts_t *opts)
 {
-    const kt_frontend_opts_t *opts    = kt_plan_opts(kt_segment_plan(segment));
-    const double              rate_hz = (double)opts->rate_hz / opts->hop;
-    const size_t              some    = (size_t)fmax(1, round(rate_hz / HARMONY_HZ));
-    const size_t              frames  = kt_segment_frames(segment);
-    const uint64_t            first   = kt_segment_first(segment) / opts->hop;
-    const float              *chroma  = kt_segment_matrix(segment, KT_MATRIX_CHROMA);
-    self->harmony_rate_hz             = rate_hz / (double)some;
-    self->harmony_width               = kt_segment_width(segment, KT_MATRIX_CHROMA);
-    kt_err_t err                      = grow_harmony(self, frames / some + 1);
-    for (size_t at = (size_t)((some - first % some) % some), n; at < frames && !err; at += some) {
+    const double rate_hz = (double)opts->rate_hz / opts->hop;
+    return opts->hop * (uint32_t)fmax(1, round(rate_hz / HARMONY_HZ));
+}
+
+// Each row is of `some` frames of chroma, counted from the stream's start; the last one of a segment may have fewer.
+// Its bass is around the middle of those frames.
+static kt_err_t
+add_harmony(kt_rhythm_rows_t *self, kt_bass_t *bass, const kt_segment_t *segment)
+{
+    const kt_frontend_opts_t *opts   = kt_plan_opts(kt_segment_plan(segment));
+    const size_t              hop    = kt_rhythm_harmony_hop(opts), some = hop / opts->hop;
+    const size_t              frames = kt_segment_frames(segment);
+    const uint64_t            first  = kt_segment_first(segment) / opts->hop;
+    const float              *chroma = kt_segment_matrix(segment, KT_MATRIX_CHROMA);
+    const size_t              begin  = (size_t)((some - first % some) % some);
+    const size_t              before = self->harmony_frames;
+    self->harmony_rate_hz            = (double)opts->rate_hz / (double)hop;
+    self->harmony_width              = kt_segment_width(segment, KT_MATRIX_CHROMA);
+    kt_err_t err                     = grow_harmony(self, frames / some + 1);
+    if (err)
+        return err;
+    for (size_t at = begin, n; at < frames; at += some) {
         n = frames - at < some ? frames - at : some;
         fill_harmony(self->harmony + self->harmony_frames++ * self->harmony_width, chroma + at * self->harmony_width, n,
                      self->harmony_width);
     }
-    return err;
+    size_t       n;
+    const float *samples = kt_segment_samples(segment, &n);
+    kt_bass_rows(bass, samples, n, begin * opts->hop + (hop - opts->hop) / 2, self->harmony_frames - before,
+                 self->bass + before * KT_BASS_WIDTH);
+    return KT_OK;
 }
 
 kt_err_t
-kt_rhythm_rows_add(kt_rhythm_rows_t *self, kt_device_t *device, const kt_plan_t *plan, const kt_segment_t *segment)
+kt_rhythm_rows_add(kt_rhythm_rows_t *self, kt_device_t *device, const kt_plan_t *plan, kt_bass_t *bass,
+                   const kt_segment_t *segment)
 {
     const kt_frontend_opts_t *opts = kt_plan_opts(plan);
     size_t                    n;
@@ -89,7 +108,7 @@ kt_rhythm_rows_add(kt_rhythm_rows_t *self, kt_device_t *device, const kt_plan_t 
     if (err)
         return err;
     self->frames += frames;
-    return add_harmony(self, segment);
+    return add_harmony(self, bass, segment);
 }
 
 kt_err_t
@@ -108,9 +127,12 @@ kt_rhythm_rows_append(kt_rhythm_rows_t *self, const kt_rhythm_rows_t *next)
     if (next->frames > 0)
         memcpy(self->rises + self->frames * KT_ENVELOPE_WIDTH, next->rises,
                next->frames * KT_ENVELOPE_WIDTH * sizeof *self->rises);
-    if (next->harmony_frames > 0)
+    if (next->harmony_frames > 0) {
         memcpy(self->harmony + self->harmony_frames * self->harmony_width, next->harmony,
                next->harmony_frames * self->harmony_width * sizeof *self->harmony);
+        memcpy(self->bass + self->harmony_frames * KT_BASS_WIDTH, next->bass,
+               next->harmony_frames * KT_BASS_WIDTH * sizeof *self->bass);
+    }
     self->frames += next->frames;
     self->harmony_frames += next->harmony_frames;
     return KT_OK;
@@ -132,6 +154,7 @@ kt_rhythm_rows_drop(kt_rhythm_rows_t *self, size_t frames)
             self->frames * KT_ENVELOPE_WIDTH * sizeof *self->rises);
     memmove(self->harmony, self->harmony + rows * self->harmony_width,
             self->harmony_frames * self->harmony_width * sizeof *self->harmony);
+    memmove(self->bass, self->bass + rows * KT_BASS_WIDTH, self->harmony_frames * KT_BASS_WIDTH * sizeof *self->bass);
 }
 
 void
@@ -139,5 +162,6 @@ kt_rhythm_rows_fini(kt_rhythm_rows_t *self)
 {
     free(self->rises);
     free(self->harmony);
+    free(self->bass);
     *self = (kt_rhythm_rows_t){0};
 }

@@ -1,9 +1,10 @@
-// kt_rhythm_rows -- what a stream leaves for its rhythm until it is judged (epochs.h): the rises of the envelope
-// and the harmony some twenty times per second, in 16 bits (8 MB an hour). A segment adds its own; the rows of
+// kt_rhythm_rows -- what a stream leaves for its rhythm until it is judged (epochs.h): the rises of the envelope, the
+// harmony and the bass some twenty times per second, in 16 bits (10 MB per hour). A segment adds its own; the rows of
 // two adjoining ranges are put one after the other, and are to the last bit those of one analysis of both. One thread.
 #pragma once
 
 #include "node/audio/rhythm/activations.h"
+#include "node/audio/rhythm/bass.h"
 #include "node/audio/rhythm/envelope.h"
 #include "node/audio/segment.h"
 
@@ -14,13 +15,17 @@ typedef struct kt_rhythm_rows {
     size_t               frames, harmony_frames, harmony_width;
     uint16_t            *rises;    // [frames][KT_ENVELOPE_WIDTH]
     uint16_t            *harmony;  // [harmony_frames][harmony_width] chroma, each row of length 65535 or 0
-    size_t               capacity, harmony_capacity;
+    uint16_t            *bass;     // [harmony_frames][KT_BASS_WIDTH], at the same times; the same lengths
+    size_t               capacity, harmony_capacity, bass_capacity;
     kt_activation_rows_t activations;  // of a model of beats, from the stream's start; set where rows are judged
 } kt_rhythm_rows_t;
 
-// A closed segment; plan: kt_envelope_plan's. KT_ENOMEM.
+// Samples from one row of the harmony to the next, of a stream whose frames have these options.
+uint32_t kt_rhythm_harmony_hop(const kt_frontend_opts_t *opts);
+// A closed segment; plan: kt_envelope_plan's; bass: of kt_rhythm_harmony_hop. The windows of the bass see nothing
+// beyond the segment's borders. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_rhythm_rows_add(kt_rhythm_rows_t *self, kt_device_t *device, const kt_plan_t *plan,
-                                        const kt_segment_t *segment);
+                                        kt_bass_t *bass, const kt_segment_t *segment);
 KT_MUST_USE kt_err_t kt_rhythm_rows_append(kt_rhythm_rows_t *self, const kt_rhythm_rows_t *next);  // KT_ENOMEM
 // Drops the first `frames` frames, which were judged, and the harmony of their time.
 void kt_rhythm_rows_drop(kt_rhythm_rows_t *self, size_t frames);

@@ -1,7 +1,6 @@
 #include "node/audio/rhythm/tempo.h"
 
 #include "node/audio/rhythm/accents.h"
-#include "node/audio/rhythm/harmony_evenness.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -175,6 +174,19 @@ likeness_of_bar(const multiples_t *m, int signature)
     return m->count >= beats ? m->at[beats - 1] : 0;
 }
 
+// Bars of five are three and two beats, those of seven two, two and three, in any order: likeness at the lengths of the
+// groups, and at what they leave of the bar, less that at one beat and at all but one.
+static double
+likeness_of_uneven_groups(const multiples_t *m, int beats)
+{
+    if (m->count < beats)
+        return 0;
+    double sum = 0;
+    for (int k = 2; k <= beats - 2; k++)
+        sum += m->at[k - 1] / (beats - 3);
+    return sum - (m->at[0] + m->at[beats - 2]) / 2;
+}
+
 // The features of one meter alone: parts of the beat are usual or not, depending on it.
 static void
 part_features(kt_meter_t *meter, const kt_evidence_t *e, const kt_accents_t *accents, double harmony)
@@ -216,6 +228,8 @@ meter_features(kt_meter_t *meter, const multiples_t curve[CURVES])
     if (signature == 4 && curve[GROUPS].count >= 4)
         feature[KT_METER_FEATURE_GROUPS_FOURS] = mean_of_multiples(&curve[GROUPS], 4, 4, 0, MULTIPLES) -
                                                  mean_of_multiples(&curve[GROUPS], 2, 4, 0, MULTIPLES);
+    if (signature == 5 || signature == 7)
+        feature[KT_METER_FEATURE_UNEVEN_GROUPS] = likeness_of_uneven_groups(&curve[GROUPS], signature);
     feature[KT_METER_FEATURE_LOW_BARS]   = likeness_of_bars(&curve[LOWEST], signature);
     feature[KT_METER_FEATURE_LOW_BAR]    = likeness_of_bar(&curve[LOWEST], signature);
     feature[KT_METER_FEATURE_KICK_BAR]   = likeness_of_bar(&curve[KICK], signature);
@@ -264,8 +278,10 @@ kt_meters_gather(const kt_evidence_t *e, kt_meter_t *meters, size_t *out)
                                                         [KICK]   = multiples_of(&e->loud[0], periods[i]),
                                                         [SNARE]  = multiples_of(&e->loud[1], periods[i])};
         const kt_accents_t accents                   = kt_accents_of(e, periods[i]);
-        double             common[KT_METER_FEATURES] = {0}, harmony = 0;
-        err = kt_harmony_evenness(e, periods[i], &harmony);
+        double             common[KT_METER_FEATURES] = {0}, harmony = 0, bass[KT_HARMONY_BEATS + 1] = {0};
+        err = kt_harmony_evenness(&e->harmony, periods[i], &harmony);
+        if (!err)
+            err = kt_harmony_bars(&e->bass, periods[i], bass);
         period_features(e, periods[i], &accents, common);
         for (int signature = 2; signature <= 7; signature++) {
             kt_meter_t *meter = &meters[count++];
@@ -273,6 +289,7 @@ kt_meters_gather(const kt_evidence_t *e, kt_meter_t *meters, size_t *out)
             memcpy(meter->feature, common, sizeof common);
             part_features(meter, e, &accents, harmony);
             meter_features(meter, curve);
+            meter->feature[KT_METER_FEATURE_BASS_BAR] = bass[kt_meter_beats(signature)];
         }
         if (!err && e->activations.frames > 0)
             err = add_activations(&e->activations, periods[i], &meters[count - KT_METER_KINDS]);

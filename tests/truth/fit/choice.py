@@ -3,12 +3,15 @@ import numpy as np
 from scipy.optimize import minimize
 
 
-def fit(data, l2, weights, keep):
-    """Weights of the features (0 where keep is False) that make what is right most probable among a piece's candidates.
+def fit(data, l2, weights, keep, others=None):
+    """Weights of the features that make what is right most probable among a piece's candidates.
 
     Of data: X [candidates][features], right [candidates], kind (a key of weights), sure. l2: the price of large weights.
+    Features whose keep is False have the weights `others`, or 0.
     """
     some = [d for d in data if d["sure"] and d["right"].any()]
+    out = np.zeros(len(keep)) if others is None else np.where(keep, 0, others)
+    base = np.concatenate([d["X"] @ out for d in some])
     X = np.concatenate([d["X"][:, keep] for d in some])
     deviation = X.std(0) + 1e-9
     X /= deviation
@@ -17,7 +20,7 @@ def fit(data, l2, weights, keep):
     first, total = np.r_[0, np.cumsum(n)[:-1]], weight.sum()
 
     def loss(w):
-        s = X @ w
+        s = base + X @ w
         p = np.exp(s - np.repeat(np.maximum.reduceat(s, first), n))
         p /= np.repeat(np.add.reduceat(p, first), n)
         share = np.add.reduceat(np.where(right, p, 0), first) + 1e-12
@@ -25,6 +28,5 @@ def fit(data, l2, weights, keep):
         return (l2 * (w @ w) * total - (weight * np.log(share)).sum(),
                 2 * l2 * w * total - X.T @ (np.repeat(weight, n) * (q - p)))
 
-    out = np.zeros(len(keep))
     out[keep] = minimize(loss, np.zeros(keep.sum()), jac=True, method="L-BFGS-B", options={"maxiter": 200}).x / deviation
     return out

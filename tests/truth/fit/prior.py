@@ -9,7 +9,6 @@ piece whose meter is known counts as that. Each meter has one piece more, so tha
 much is right in each set.
 """
 
-import re
 import sys
 from pathlib import Path
 
@@ -20,12 +19,6 @@ import tempo
 FITTED = .2  # of the generated pieces that the weights are fitted to
 SHARES = (.03, .06, .08, .1, .15, .2)
 METERS = 6
-
-
-def built_in(names):
-    """The weights of weights.def without the prior."""
-    found = dict(re.findall(r"KT_WEIGHT\((\w+),\s*(-?[\d.]+)", tempo.WEIGHTS.read_text()))
-    return np.array([float(found[name]) - tempo.PRIOR.get(name, 0) for name in names])
 
 
 def with_share(w, names, share):
@@ -57,7 +50,7 @@ def main():
     pairs = list(zip(sys.argv[1::2], sys.argv[2::2]))
     sets = [[d for d in tempo.pieces(*pair, i == 0) if d["sure"]] for i, pair in enumerate(pairs)]
     names = sets[0][0]["names"]
-    w = built_in(names)
+    w = tempo.built_in(names)
     groups = sorted({d["group"] for d in sets[0]})
     others = [estimated([d for d in sets[0] if d["group"] != group], w) for group in groups]
     print(f"estimated share of bars of two {estimated(sets[0], w):.3f}, without one package {min(others):.3f} to "

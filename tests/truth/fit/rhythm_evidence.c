@@ -1,5 +1,6 @@
 #include "tests/truth/fit/rhythm_evidence.h"
 
+#include "kernels/isa.h"
 #include "proto/job.h"
 
 #include <stdio.h>
@@ -19,6 +20,8 @@ rhythm_evidence_open(rhythm_evidence_t *self, const char *models)
         err = kt_envelope_plan(&self->envelope, RATE_HZ);
     if (!err)
         err = kt_device_cpu(&self->device, NULL);
+    if (!err)
+        err = kt_bass_new(&self->bass, kt_device_isa(self->device)->rows, RATE_HZ, kt_rhythm_harmony_hop(&opts));
     if (!err && models)
         err = kt_model_set_open(&self->models, models, &(kt_model_opts_t){0}, why);
     if (err)
@@ -30,6 +33,7 @@ void
 rhythm_evidence_close(rhythm_evidence_t *self)
 {
     kt_model_set_release(&self->models);
+    kt_bass_destroy(&self->bass);
     kt_device_destroy(&self->device);
     kt_plan_destroy(&self->envelope);
     kt_plan_destroy(&self->analysis);
@@ -91,7 +95,7 @@ rhythm_evidence_of(rhythm_evidence_t *self, const char *path, kt_evidence_t *out
     if (!err)
         err = fill_segment(segment, samples, n);
     if (!err)
-        err = kt_rhythm_rows_add(&rows, self->device, self->envelope, segment);
+        err = kt_rhythm_rows_add(&rows, self->device, self->envelope, self->bass, segment);
     if (!err)
         err = run_models(self, samples, n, &models);
     rows.activations = kt_activation_rows_of(models);

@@ -10,6 +10,7 @@ typedef struct rhythm_evidence {
     kithara_t      *library;
     kt_device_t    *device;
     kt_plan_t      *analysis, *envelope;
+    kt_bass_t      *bass;
     kt_model_set_t *models;  // NULL: none
 } rhythm_evidence_t;
 

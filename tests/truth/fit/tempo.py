@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fits the weights of tempo and meter (node/audio/rhythm/weights.def), and shows what they do on music that was left out.
 
-    tempo.py [--write] [--without NAME ...] REAL_LABELS REAL.jsonl GENERATED_LABELS GENERATED.jsonl [...]
+    tempo.py [--write] [--without NAME ...] [--only NAME ...] REAL_LABELS REAL.jsonl GENERATED_LABELS GENERATED.jsonl [...]
              [--held GENERATED_LABELS GENERATED.jsonl ...]
 
 Labels are those of the sets (labels.json), features those of `tempo_features FILE... > NAME.jsonl`. The first pair is
@@ -11,6 +11,9 @@ of --held are in no fit.
 A conditional logit: the probability of the right hypotheses of each piece; L2 on standardised features. A piece whose
 meter is not known counts as right in four, as 20 of the 22 real ones are whose meter is known. Pieces whose beat is not
 sure are not fitted.
+
+With --only the weights of all other features stay as weights.def has them. These have seen the music of their own fit, so
+that what is shown of music in it is too good; --held shows what is not.
 
 To the weights a prior of the meter is added: bars of two are a fifth of the generated pieces, and rare in real music.
 Bayes' rule changes the score by the logarithm of the ratio of their shares (Saerens et al. 2002).
@@ -56,9 +59,15 @@ def pieces(labels, features, real):
     return out
 
 
-def fitted(data, keep, l2=L2, kinds=KINDS):
-    """The weights of a fit, with the prior."""
-    w = fit(data, l2, kinds, keep)
+def built_in(names):
+    """The weights of weights.def without the prior."""
+    found = dict(re.findall(r"KT_WEIGHT\((\w+),\s*(-?[\d.]+)", WEIGHTS.read_text()))
+    return np.array([float(found[name]) - PRIOR.get(name, 0) for name in names])
+
+
+def fitted(data, keep, l2=L2, kinds=KINDS, others=None):
+    """The weights of a fit, with the prior. others: of features that are not kept; None: 0."""
+    w = fit(data, l2, kinds, keep, others)
     for name, value in PRIOR.items():
         w[data[0]["names"].index(name)] += value
     return w
@@ -112,23 +121,26 @@ def main():
     parser.add_argument("--drums-weight", type=float, default=KINDS["drums"])
     parser.add_argument("--generated-weight", type=float, default=KINDS["generated"])
     parser.add_argument("--without", nargs="*", default=[], help="leaves features out")
+    parser.add_argument("--only", nargs="*", default=[], help="fits these on top of the others as they are built in")
     parser.add_argument("--held", nargs="*", default=[], help="sets that are judged by the weights of all others")
     parser.add_argument("files", nargs="+")
     a = parser.parse_args()
     pairs = list(zip(a.files[::2], a.files[1::2]))
     data = [d for i, pair in enumerate(pairs) for d in pieces(*pair, i == 0)]
     real, made = [d for d in data if d["real"]], [d for d in data if not d["real"]]
-    keep = np.array([name not in a.without for name in data[0]["names"]])
+    names = data[0]["names"]
+    keep = np.array([name in a.only if a.only else name not in a.without for name in names])
+    others = built_in(names) if a.only else None
     weights = {"real": a.real_weight, "drums": a.drums_weight, "generated": a.generated_weight}
     left = []
     for group in sorted({d["group"] for d in real}):
-        w = fitted([d for d in real if d["group"] != group] + made, keep, a.l2, weights)
+        w = fitted([d for d in real if d["group"] != group] + made, keep, a.l2, weights, others)
         left += [(d, *judge(d, w)) for d in real if d["group"] == group and d["sure"]]
     table("real, its package left out", left, a.wrong)
     reliability("confidence", left)
     left = []
     for k in range(4):
-        w = fitted([d for i, d in enumerate(made) if i % 4 != k] + real, keep, a.l2, weights)
+        w = fitted([d for i, d in enumerate(made) if i % 4 != k] + real, keep, a.l2, weights, others)
         left += [(d, *judge(d, w)) for d in made[k::4]]
     for kind in ("generated", "drums"):
         if some := [row for row in left if row[0]["kind"] == kind]:
@@ -136,17 +148,17 @@ def main():
             reliability("confidence", some)
     for style in sorted({d["style"] for d in made if d["kind"] == "drums"}):
         table(f"  {style}", [row for row in left if row[0]["kind"] == "drums" and row[0]["style"] == style], False)
-    w = fitted(data, keep, a.l2, weights)
+    w = fitted(data, keep, a.l2, weights, others)
     table("real, fitted", [(d, *judge(d, w)) for d in real if d["sure"]], False)
     table("generated, fitted", [(d, *judge(d, w)) for d in made], False)
     held = [d for pair in zip(a.held[::2], a.held[1::2]) for d in pieces(*pair, False)]
     if held:
         table("generated, in no fit", [(d, *judge(d, w)) for d in held], a.wrong)
     spread = np.concatenate([d["X"] for d in data]).std(0)
-    for name, value, scale in sorted(zip(data[0]["names"], w, spread), key=lambda row: abs(row[1] * row[2])):
+    for name, value, scale in sorted(zip(names, w, spread), key=lambda row: abs(row[1] * row[2])):
         print(f"  {name:16s} {value:8.3f}  standardised {value * scale:6.2f}")
     if a.write:
-        write(data[0]["names"], w)
+        write(names, w)
 
 
 if __name__ == "__main__":

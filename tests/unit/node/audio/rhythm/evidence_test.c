@@ -5,7 +5,7 @@
 
 enum { RATE_HZ = 100, FRAMES = 24 * RATE_HZ, HARMONY_HZ = 20, CHORDS = 24 * HARMONY_HZ, CLASSES = 12 };
 
-static uint16_t rises[FRAMES * KT_ENVELOPE_WIDTH], harmony[CHORDS * CLASSES];
+static uint16_t rises[FRAMES * KT_ENVELOPE_WIDTH], harmony[CHORDS * CLASSES], bass[CHORDS * KT_BASS_WIDTH];
 
 static kt_evidence_t
 compared(void)
@@ -14,6 +14,7 @@ compared(void)
                                    .frames          = FRAMES,
                                    .rate_hz         = RATE_HZ,
                                    .harmony         = harmony,
+                                   .bass            = bass,
                                    .harmony_frames  = CHORDS,
                                    .harmony_width   = CLASSES,
                                    .harmony_rate_hz = HARMONY_HZ};

@@ -12,7 +12,7 @@ static float row[ROWS][FRAMES];
 static kt_evidence_t
 evidence_of(float before)
 {
-    kt_evidence_t evidence = {.envelope = {.rate_hz = 100, .frames = FRAMES}, .harmony_rate_hz = 20};
+    kt_evidence_t evidence = {.envelope = {.rate_hz = 100, .frames = FRAMES}, .harmony = {.rate_hz = 20}};
     for (int r = 0; r < ROWS; r++) {
         for (int at = 0; at < FRAMES; at++)
             row[r][at] = at % BEAT ? 0 : at < HALF ? before : 1;

@@ -1,4 +1,5 @@
 // The rows of a stream's segments, one after the other, are those of one segment without a border.
+#include "kernels/isa.h"
 #include "node/audio/rhythm/rows.h"
 #include "tests/unit/node/audio/track_fixture.h"
 
@@ -12,6 +13,7 @@ enum { RATE = 22050, HOP = 512, SEGMENT = (1 + 600 * RATE / HOP) * HOP, SAMPLES 
 
 static float           *pcm;
 static kt_plan_t       *plan;
+static kt_bass_t       *bass;
 static kt_rhythm_rows_t rows;
 static const uint32_t   READS = KT_READS(KT_MATRIX_CHROMA) | KT_READS_SAMPLES;
 
@@ -19,7 +21,7 @@ static void
 add(kt_segment_t *segment)
 {
     cr_assert_eq(kt_segment_close(segment), KT_OK);
-    cr_assert_eq(kt_rhythm_rows_add(&rows, ax_device, plan, segment), KT_OK);
+    cr_assert_eq(kt_rhythm_rows_add(&rows, ax_device, plan, bass, segment), KT_OK);
 }
 
 // Noise of another loudness every 0.37 s.
@@ -30,6 +32,8 @@ make_stream(void)
     for (size_t i = 0; i < SAMPLES; i++)
         pcm[i] *= i / 8192 % 3 == 0 ? 1 : 0.1f;
     cr_assert_eq(kt_envelope_plan(&plan, RATE), KT_OK);
+    cr_assert_eq(kt_bass_new(&bass, kt_device_isa(ax_device)->rows, RATE, kt_rhythm_harmony_hop(kt_plan_opts(ax_plan))),
+                 KT_OK);
 }
 
 static void
@@ -37,6 +41,7 @@ free_stream(void)
 {
     free(pcm);
     kt_plan_destroy(&plan);
+    kt_bass_destroy(&bass);
     kt_rhythm_rows_fini(&rows);
 }
 
@@ -96,12 +101,16 @@ Test(rhythm_rows, the_rows_of_a_later_range_follow_to_the_last_bit)
     cr_expect_eq(memcmp(whole.harmony + (whole.harmony_frames - rows.harmony_frames) * whole.harmony_width,
                         rows.harmony, rows.harmony_frames * rows.harmony_width * sizeof *rows.harmony),
                  0);
+    cr_expect_eq(memcmp(whole.bass + (whole.harmony_frames - rows.harmony_frames) * KT_BASS_WIDTH, rows.bass,
+                        rows.harmony_frames * KT_BASS_WIDTH * sizeof *rows.bass),
+                 0);
 
     kt_rhythm_rows_t joined = {.rate_hz = whole.rate_hz};
     cr_assert_eq(kt_rhythm_rows_append(&joined, &rows), KT_OK);
     cr_assert_eq(kt_rhythm_rows_append(&joined, &rows), KT_OK);
     cr_expect_eq(joined.frames, 2 * later);
     cr_expect_eq(memcmp(joined.rises + later * KT_ENVELOPE_WIDTH, rows.rises, 64), 0);
+    cr_expect_eq(memcmp(joined.bass + rows.harmony_frames * KT_BASS_WIDTH, rows.bass, 64), 0);
     kt_rhythm_rows_fini(&joined);
     kt_rhythm_rows_fini(&whole);
     free_stream();
