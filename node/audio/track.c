@@ -448,9 +448,9 @@ kt_analysis_stages(const kt_analysis_t *self, kt_stage_us_t *out)
 uint64_t
 kt_analysis_bytes(const kt_frontend_opts_t *opts, uint32_t segment_s, double seconds)
 {
-    // Of the rhythm's rows 25 minutes are kept at most (1.4 MB per ten minutes); what 15 of them are judged with is
+    // Of the rhythm's rows 25 minutes are kept at most (1.7 MB per ten minutes); what 15 of them are judged with is
     // 10 MB.
-    enum { UNKNOWN_S = 4 * 3600, ROWS_BYTES = 3 << 19, ROWS_MOST = 3, JUDGED_S = 900, JUDGE_BYTES = 10 << 20 };
+    enum { UNKNOWN_S = 4 * 3600, ROWS_BYTES = 7 << 18, ROWS_MOST = 3, JUDGED_S = 900, JUDGE_BYTES = 10 << 20 };
     const uint64_t BASE       = 10u << 20;
     uint64_t       max_frames = kt_segment_max_frames(opts, segment_s);
     double         whole_s    = seconds > 0 ? seconds : UNKNOWN_S;

@@ -3,13 +3,17 @@
 #include "kernels/audio/power_spectrum.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 64, STEPS = 4, LANES = 16, LEAST_POINTS = 256 };
+enum { BATCH = 64, STEPS = 4, LANES = 4, LEAST_POINTS = 256 };
+enum { ALL, COSINE, SINE, SUMS };  // weighted sums of the samples of a step
 
 static const double PI = 3.14159265358979323846, LOW_HZ = 1250, WINDOW_S = 0.3, LOWEST_HZ = 34, HIGHEST_HZ = 264;
 static const double A4_HZ = 440, LEAST_POWER = 1e-10;
+
+typedef float lanes_t __attribute__((vector_size(LANES * sizeof(float))));
 
 struct kt_bass {
     kt_power_spectra_t *spectra;
@@ -17,11 +21,12 @@ struct kt_bass {
     size_t              batch;      // rows that are computed together: 1 where a row is not whole low values
     size_t              hop;        // low values per row, where it is
     size_t              points;     // low values per window
-    size_t              taps;       // a multiple of LANES; zeros behind STEPS * step
-    float              *tap, *edge;
+    size_t              taps;       // a multiple of LANES; zeros behind a step
+    float              *tap[SUMS], *edge;
     size_t              first, past;  // bins
     uint8_t            *pitch_class;  // [past]
-    float              *low, *power;  // of a batch
+    lanes_t (*sums)[SUMS];            // of a batch, as those below
+    float *low, *power;
 };
 
 void
@@ -31,7 +36,8 @@ kt_bass_destroy(kt_bass_t **self_p)
     if (!self)
         return;
     kt_power_spectra_destroy(&self->spectra);
-    free(self->tap);
+    free(self->tap[0]);
+    free(self->sums);
     free(self->edge);
     free(self->pitch_class);
     free(self->low);
@@ -66,23 +72,30 @@ kt_bass_new(kt_bass_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz, uint3
     const double low_hz = (double)rate_hz / (double)self->step;
     for (self->points = LEAST_POINTS; (double)self->points < WINDOW_S * low_hz;)
         self->points *= 2;
-    self->taps        = (STEPS * self->step + LANES - 1) / LANES * LANES;
+    const size_t most = self->batch * self->hop + self->points;
+    self->taps        = (self->step + LANES - 1) / LANES * LANES;
     self->first       = (size_t)ceil(LOWEST_HZ * (double)self->points / low_hz);
     self->past        = (size_t)(HIGHEST_HZ * (double)self->points / low_hz) + 1;
-    self->tap         = calloc(self->taps, sizeof *self->tap);
+    self->tap[ALL]    = calloc(SUMS * self->taps, sizeof *self->tap[ALL]);
     self->edge        = calloc(self->taps, sizeof *self->edge);
     self->pitch_class = calloc(self->past, sizeof *self->pitch_class);
-    self->low         = calloc(self->batch * self->hop + self->points, sizeof *self->low);
+    self->sums        = aligned_alloc(sizeof(lanes_t), (most + STEPS) * sizeof *self->sums);
+    self->low         = calloc(most, sizeof *self->low);
     self->power       = calloc(self->batch * self->past, sizeof *self->power);
     kt_err_t err      = KT_ENOMEM;
-    if (!self->tap || !self->edge || !self->pitch_class || !self->low || !self->power)
+    if (!self->tap[ALL] || !self->edge || !self->pitch_class || !self->sums || !self->low || !self->power)
         goto fail;
     err = kt_power_spectra_new(&self->spectra, ops, (uint32_t)low_hz, (uint32_t)self->points, (uint32_t)self->hop);
     if (err)
         goto fail;
-    const size_t length = STEPS * self->step;
-    for (size_t i = 0; i < length; i++)  // a sum of 1
-        self->tap[i] = (float)((1 - cos(2 * PI * ((double)i + 0.5) / (double)length)) / (double)length);
+    self->tap[COSINE] = self->tap[ALL] + self->taps;
+    self->tap[SINE]   = self->tap[COSINE] + self->taps;
+    for (size_t i = 0; i < self->step; i++) {  // the whole window has a sum of 1
+        const double length = (double)(STEPS * self->step), angle = 2 * PI * ((double)i + 0.5) / length;
+        self->tap[ALL][i]    = (float)(1 / length);
+        self->tap[COSINE][i] = (float)(cos(angle) / length);
+        self->tap[SINE][i]   = (float)(sin(angle) / length);
+    }
     for (size_t b = self->first; b < self->past; b++) {
         const double note    = 12 * log2((double)b * low_hz / (double)self->points / A4_HZ);
         self->pitch_class[b] = (uint8_t)(((int)lrint(note) % 12 + 12) % 12);
@@ -94,29 +107,43 @@ fail:
     return err;
 }
 
-// Sums in lanes, which compilers vectorise.
-static float
-weighted(const float *restrict tap, const float *restrict x, size_t taps)
+// Of the step at x, in lanes that are added up later.
+static void
+step_sums(const kt_bass_t *self, const float *x, lanes_t out[SUMS])
 {
-    float lane[LANES] = {0}, sum = 0;
-    for (size_t i = 0; i < taps; i += LANES)
-        for (size_t j = 0; j < LANES; j++)
-            lane[j] += tap[i + j] * x[i + j];
-    for (size_t j = 0; j < LANES; j++)
-        sum += lane[j];
-    return sum;
+    lanes_t all = {0}, cosine = {0}, sine = {0};
+    for (size_t i = 0; i < self->taps; i += LANES) {
+        lanes_t some, tap[SUMS];
+        memcpy(&some, x + i, sizeof some);
+        for (int s = 0; s < SUMS; s++)
+            memcpy(&tap[s], self->tap[s] + i, sizeof tap[s]);
+        all += tap[ALL] * some;
+        cosine += tap[COSINE] * some;
+        sine += tap[SINE] * some;
+    }
+    out[ALL]    = all;
+    out[COSINE] = cosine;
+    out[SINE]   = sine;
 }
 
-// The low value whose window begins at sample `begin`.
-static float
-low_value(kt_bass_t *self, const float *samples, size_t n, int64_t begin)
+// `many` low values, the window of the first of which begins at sample `at`. A window is 1 - cosine over four steps;
+// the cosine of a step later is minus the sine, of two steps minus the cosine, of three the sine.
+static void
+fill_low(kt_bass_t *self, const float *samples, size_t n, int64_t at, size_t many)
 {
-    const int64_t end = begin + (int64_t)self->taps, past = (int64_t)n;
-    if (begin >= 0 && end <= past)
-        return weighted(self->tap, samples + begin, self->taps);
-    for (int64_t at = begin; at < end; at++)
-        self->edge[at - begin] = at >= 0 && at < past ? samples[at] : 0;
-    return weighted(self->tap, self->edge, self->taps);
+    const int64_t taps = (int64_t)self->taps, past = (int64_t)n;
+    for (size_t i = 0; i < many + STEPS - 1; i++, at += (int64_t)self->step) {
+        const bool inside = at >= 0 && at + taps <= past;
+        for (int64_t k = 0; k < taps && !inside; k++)
+            self->edge[k] = at + k >= 0 && at + k < past ? samples[at + k] : 0;
+        step_sums(self, inside ? samples + at : self->edge, self->sums[i]);
+    }
+    for (size_t i = 0; i < many; i++) {
+        lanes_t(*s)[SUMS]  = self->sums + i;
+        const lanes_t lane = (s[0][ALL] + s[1][ALL]) + (s[2][ALL] + s[3][ALL]) - (s[0][COSINE] - s[2][COSINE]) +
+                             (s[1][SINE] - s[3][SINE]);
+        self->low[i] = (lane[0] + lane[1]) + (lane[2] + lane[3]);
+    }
 }
 
 // Roots of amplitudes per pitch class, as a row of length 65535.
@@ -141,9 +168,8 @@ kt_bass_rows(kt_bass_t *self, const float *samples, size_t n, size_t first, size
     for (size_t done = 0, some; done < rows; done += some) {
         some               = rows - done < self->batch ? rows - done : self->batch;
         const size_t  many = (some - 1) * self->hop + self->points;
-        const int64_t at   = (int64_t)(first + done * self->row) - (int64_t)(self->points * self->step / 2 + self->taps / 2);
-        for (size_t i = 0; i < many; i++)
-            self->low[i] = low_value(self, samples, n, at + (int64_t)(i * self->step));
+        const int64_t at   = (int64_t)(first + done * self->row) - (int64_t)((self->points + STEPS) * self->step / 2);
+        fill_low(self, samples, n, at, many);
         kt_power_spectra_rows(self->spectra, self->low, some, self->past, self->power);
         for (size_t i = 0; i < some; i++)
             fill_row(self, self->power + i * self->past, out + (done + i) * KT_BASS_WIDTH);

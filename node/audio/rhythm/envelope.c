@@ -39,6 +39,21 @@ power_unit(const kt_frontend_opts_t *opts)
     return opts->n_fft * (double)opts->n_fft / 16 / NARROW_BAND_HZ;
 }
 
+// In lanes, which compilers vectorise.
+static double
+sum_of_squares(const float *x, size_t n)
+{
+    enum { LANES = 4 };
+    double lane[LANES] = {0}, sum = 0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] += (double)x[i + j] * x[i + j];
+    for (; i < n; i++)
+        sum += (double)x[i] * x[i];
+    return lane[0] + lane[1] + (lane[2] + lane[3]) + sum;
+}
+
 // The floor that is added to every power, from the mean square of the loudest second.
 static float
 power_floor(const kt_frontend_opts_t *opts, const float *samples, size_t n)
@@ -46,11 +61,8 @@ power_floor(const kt_frontend_opts_t *opts, const float *samples, size_t n)
     const size_t second  = opts->rate_hz;
     double       loudest = 0;
     for (size_t at = 0; at < n; at += second) {
-        size_t end = at + second < n ? at + second : n;
-        double sum = 0;
-        for (size_t i = at; i < end; i++)
-            sum += (double)samples[i] * samples[i];
-        loudest = fmax(loudest, sum / (double)second);
+        const size_t some = n - at < second ? n - at : second;
+        loudest           = fmax(loudest, sum_of_squares(samples + at, some) / (double)second);
     }
     double loud = 2 * loudest;
     return (float)(power_unit(opts) * fmax(loud * FLOOR, SILENT_SINE * SILENT_SINE));

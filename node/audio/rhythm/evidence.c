@@ -136,7 +136,8 @@ compare_harmony(kt_evidence_t *self)
     if (!change)
         return KT_ENOMEM;
     double   sum = 0;
-    kt_err_t err = kt_harmony_change(&self->harmony, (size_t)fmax(1, round(HARMONIC_S * self->harmony.rate_hz)), change);
+    kt_err_t err =
+        kt_harmony_change(&self->harmony, (size_t)fmax(1, round(HARMONIC_S * self->harmony.rate_hz)), change);
     for (size_t i = 0; i < n && !err; i++)
         sum += change[i];
     self->harmonic = n ? fmin(1, sum / (double)n / MUCH_CHANGE) : 0;
@@ -178,12 +179,12 @@ kt_evidence_compare(kt_evidence_t *self)
 static kt_err_t
 fill_harmony(kt_evidence_t *self, const kt_rhythm_rows_t *rows, size_t begin, size_t end)
 {
-    const size_t width = rows->harmony_width;
+    const size_t width   = rows->harmony_width;
     const double rate_hz = rows->harmony_rate_hz;
-    const size_t first = (size_t)((double)begin / rows->rate_hz * rate_hz + 0.5);
-    size_t       past  = (size_t)((double)end / rows->rate_hz * rate_hz + 0.5);
-    past               = past < rows->harmony_frames ? past : rows->harmony_frames;
-    const size_t frames = past > first ? past - first : 0;
+    const size_t first   = (size_t)((double)begin / rows->rate_hz * rate_hz + 0.5);
+    size_t       past    = (size_t)((double)end / rows->rate_hz * rate_hz + 0.5);
+    past                 = past < rows->harmony_frames ? past : rows->harmony_frames;
+    const size_t frames  = past > first ? past - first : 0;
 
     kt_err_t err = kt_harmony_new(&self->harmony, rows->harmony + first * width, frames, width, rate_hz);
     if (!err)

@@ -3,57 +3,61 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { PARTS = 12, FOUR = 4, PLACES = KT_HARMONY_BEATS * PARTS };  // PARTS: of a beat
+enum { PARTS = 12, FOUR = 4, PLACES = KT_HARMONY_BEATS * PARTS, LANES = 4 };  // PARTS: of a beat
 
 static const double LEAST_SUM = 1e-9, LEAST_SQUARE = 1e-12;
 
 kt_err_t
 kt_harmony_new(kt_harmony_t *self, const uint16_t *rows, size_t frames, size_t width, double rate_hz)
 {
-    float *row = calloc(frames * width + 1, sizeof *row);
-    if (!row)
+    const size_t stride = (width + LANES - 1) / LANES * LANES;
+    double      *before = calloc((frames + 1) * stride + 1, sizeof *before);
+    if (!before)
         return KT_ENOMEM;
-    for (size_t i = 0; i < frames * width; i++)
-        row[i] = rows[i] * (1.0f / UINT16_MAX);
-    *self = (kt_harmony_t){.rate_hz = rate_hz, .frames = frames, .width = width, .row = row};
+    for (size_t t = 0; t < frames; t++)
+        for (size_t c = 0; c < width; c++)
+            before[(t + 1) * stride + c] = before[t * stride + c] + rows[t * width + c] * (1.0 / UINT16_MAX);
+    *self = (kt_harmony_t){.rate_hz = rate_hz, .frames = frames, .stride = stride, .before = before};
     return KT_OK;
 }
 
 void
 kt_harmony_fini(kt_harmony_t *self)
 {
-    free(self->row);
+    free(self->before);
     *self = (kt_harmony_t){0};
+}
+
+// (a - b) . (c - d), in lanes, which compilers vectorise.
+static double
+product(const double *a, const double *b, const double *c, const double *d, size_t stride)
+{
+    double lane[LANES] = {0};
+    for (size_t i = 0; i < stride; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] += (a[i + j] - b[i + j]) * (c[i + j] - d[i + j]);
+    return lane[0] + lane[1] + (lane[2] + lane[3]);
 }
 
 kt_err_t
 kt_harmony_change(const kt_harmony_t *self, size_t reach, float *out)
 {
-    const size_t n = self->frames, width = self->width;
-    double      *memory = calloc(2 * width + 1, sizeof *memory);
-    if (!memory)
+    const size_t n = self->frames, stride = self->stride;
+    double      *square = calloc(n + 1, sizeof *square);  // of the sum after each row
+    if (!square)
         return KT_ENOMEM;
-    double *after = memory, *before = memory + width;
-    for (size_t t = 0; t < reach && t < n; t++)
-        for (size_t c = 0; c < width; c++)
-            after[c] += self->row[t * width + c];
     for (size_t t = 0; t < n; t++) {
-        double both = 0, one = 0, other = 0;
-        for (size_t c = 0; c < width; c++) {
-            both += after[c] * before[c];
-            one += after[c] * after[c];
-            other += before[c] * before[c];
-        }
+        const double *here = self->before + t * stride, *end = self->before + (t + reach < n ? t + reach : n) * stride;
+        const double *begin = t >= reach ? here - reach * stride : self->before;
+        square[t]           = product(end, here, end, here, stride);
+        const double one    = square[t],
+                     other  = t >= reach ? square[t - reach] : product(here, begin, here, begin, stride);
         // Without harmony on either side there is no change.
-        out[t] =
-            one > LEAST_SQUARE && other > LEAST_SQUARE ? (float)fmax(0, 1 - both / sqrt(one * other)) : 0;
-        for (size_t c = 0; c < width; c++) {
-            double here = self->row[t * width + c];
-            after[c] += (t + reach < n ? self->row[(t + reach) * width + c] : 0) - here;
-            before[c] += here - (t >= reach ? self->row[(t - reach) * width + c] : 0);
-        }
+        out[t] = one > LEAST_SQUARE && other > LEAST_SQUARE
+                     ? (float)fmax(0, 1 - product(end, here, here, begin, stride) / sqrt(one * other))
+                     : 0;
     }
-    free(memory);
+    free(square);
     return KT_OK;
 }
 

@@ -10,12 +10,12 @@
 enum { KT_HARMONY_BEATS = 7 };  // most beats per bar
 
 typedef struct kt_harmony {
-    double rate_hz;  // rows per second
-    size_t frames, width;
-    float *row;  // [frames][width], each row of length 1 or 0
+    double  rate_hz;  // rows per second
+    size_t  frames, stride;
+    double *before;  // [frames + 1][stride] sums of the rows before each one; a row has length 1 or 0
 } kt_harmony_t;
 
-// rows: [frames][width], each of length 65535 or 0; NULL where frames is 0. KT_ENOMEM.
+// rows: [frames][width], each of length 65535 or 0. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_harmony_new(kt_harmony_t *self, const uint16_t *rows, size_t frames, size_t width,
                                     double rate_hz);
 void                 kt_harmony_fini(kt_harmony_t *self);

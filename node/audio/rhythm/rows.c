@@ -67,8 +67,8 @@ kt_rhythm_harmony_hop(const kt_frontend_opts_t *opts)
 static kt_err_t
 add_harmony(kt_rhythm_rows_t *self, kt_bass_t *bass, const kt_segment_t *segment)
 {
-    const kt_frontend_opts_t *opts   = kt_plan_opts(kt_segment_plan(segment));
-    const size_t              hop    = kt_rhythm_harmony_hop(opts), some = hop / opts->hop;
+    const kt_frontend_opts_t *opts = kt_plan_opts(kt_segment_plan(segment));
+    const size_t              hop = kt_rhythm_harmony_hop(opts), some = hop / opts->hop;
     const size_t              frames = kt_segment_frames(segment);
     const uint64_t            first  = kt_segment_first(segment) / opts->hop;
     const float              *chroma = kt_segment_matrix(segment, KT_MATRIX_CHROMA);

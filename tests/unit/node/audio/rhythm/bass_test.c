@@ -1,6 +1,6 @@
 // The pitch class of a bass note, whatever sounds above it.
-#include "node/audio/rhythm/bass.h"
 #include "kernels/isa.h"
+#include "node/audio/rhythm/bass.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -2,49 +2,60 @@
 #include "node/audio/rhythm/harmony.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <string.h>
 
 enum { WIDTH = 12, FRAMES = 480 };
 
 static const double RATE_HZ = 20, PERIOD = 0.5;
 
-static float rows[FRAMES * WIDTH];
+static uint16_t rows[FRAMES * WIDTH];
 
 // Chords of one class each: the next one after `beats` beats, from the class that many steps on; 0: none.
 static kt_harmony_t
-chords(int beats)
+chords(int beats, size_t rows_used)
 {
-    const int frames = (int)(beats * PERIOD * RATE_HZ);
+    const int    frames  = (int)(beats * PERIOD * RATE_HZ);
+    kt_harmony_t harmony = {0};
+    memset(rows, 0, sizeof rows);
     for (int t = 0; t < FRAMES && beats > 0; t++)
-        rows[t * WIDTH + (t / frames * 5) % WIDTH] = 1;
-    return (kt_harmony_t){.rate_hz = RATE_HZ, .frames = FRAMES, .width = WIDTH, .row = rows};
+        rows[t * WIDTH + (t / frames * 5) % WIDTH] = UINT16_MAX;
+    cr_assert_eq(kt_harmony_new(&harmony, rows, rows_used, WIDTH, RATE_HZ), KT_OK);
+    return harmony;
 }
 
 static double
-evenness_of(const kt_harmony_t *harmony)
+evenness_of(int beats, size_t rows_used)
 {
-    double value = -1;
-    cr_assert_eq(kt_harmony_evenness(harmony, PERIOD, &value), KT_OK);
+    double       value   = -1;
+    kt_harmony_t harmony = chords(beats, rows_used);
+    cr_assert_eq(kt_harmony_evenness(&harmony, PERIOD, &value), KT_OK);
+    kt_harmony_fini(&harmony);
     return value;
+}
+
+static void
+fill_shares(int beats, size_t rows_used, double share[KT_HARMONY_BEATS + 1])
+{
+    kt_harmony_t harmony = chords(beats, rows_used);
+    cr_assert_eq(kt_harmony_bars(&harmony, PERIOD, share), KT_OK);
+    kt_harmony_fini(&harmony);
 }
 
 Test(harmony, a_chord_every_four_beats_is_uneven)
 {
-    const kt_harmony_t harmony = chords(4);
-    cr_assert_lt(evenness_of(&harmony), 0.1);
+    cr_assert_lt(evenness_of(4, FRAMES), 0.1);
 }
 
 Test(harmony, a_chord_every_two_beats_is_even)
 {
-    const kt_harmony_t harmony = chords(2);
-    cr_assert_gt(evenness_of(&harmony), 0.9);
+    cr_assert_gt(evenness_of(2, FRAMES), 0.9);
 }
 
 Test(harmony, without_harmony_it_is_zero)
 {
-    const kt_harmony_t silent = chords(0), nothing = {.rate_hz = RATE_HZ, .width = WIDTH, .row = rows};
-    cr_assert_float_eq(evenness_of(&silent), 0, 1e-12);
-    cr_assert_float_eq(evenness_of(&nothing), 0, 1e-12);
+    cr_assert_float_eq(evenness_of(0, FRAMES), 0, 1e-12);
+    cr_assert_float_eq(evenness_of(4, 0), 0, 1e-12);
 }
 
 // All change is at one beat of the bar that the chords keep to, and of no other one.
@@ -52,9 +63,7 @@ Test(harmony, a_chord_per_bar_changes_at_one_beat_of_it)
 {
     for (int beats = 2; beats <= KT_HARMONY_BEATS; beats++) {
         double share[KT_HARMONY_BEATS + 1];
-        memset(rows, 0, sizeof rows);
-        const kt_harmony_t harmony = chords(beats);
-        cr_assert_eq(kt_harmony_bars(&harmony, PERIOD, share), KT_OK);
+        fill_shares(beats, FRAMES, share);
         cr_expect_gt(share[beats], 0.9, "%d beats: %g", beats, share[beats]);
         for (int other = 2; other <= KT_HARMONY_BEATS; other++)
             if (beats % other)
@@ -64,21 +73,39 @@ Test(harmony, a_chord_per_bar_changes_at_one_beat_of_it)
 
 Test(harmony, without_harmony_no_beat_has_more)
 {
-    double             share[KT_HARMONY_BEATS + 1];
-    const kt_harmony_t silent = chords(0), nothing = {.rate_hz = RATE_HZ, .width = WIDTH, .row = rows};
-    cr_assert_eq(kt_harmony_bars(&silent, PERIOD, share), KT_OK);
+    double share[KT_HARMONY_BEATS + 1];
+    fill_shares(0, FRAMES, share);
     cr_expect_float_eq(share[4], 0, 1e-12);
-    cr_assert_eq(kt_harmony_bars(&nothing, PERIOD, share), KT_OK);
+    fill_shares(4, 0, share);
     cr_expect_float_eq(share[3], 0, 1e-12);
 }
 
-Test(harmony, a_row_of_the_bass_has_length_one)
+// By its definition: 1 - cosine of the sums of rows on both sides.
+Test(harmony, a_change_is_that_of_the_sums_on_both_sides)
 {
-    uint16_t     stored[2 * WIDTH] = {[3] = UINT16_MAX};
-    kt_harmony_t harmony           = {0};
-    cr_assert_eq(kt_harmony_new(&harmony, stored, 2, WIDTH, RATE_HZ), KT_OK);
-    cr_expect_float_eq(harmony.row[3], 1, 1e-6);
-    cr_expect_float_eq(harmony.row[WIDTH + 3], 0, 1e-12);
+    enum { REACH = 7, SOME = 60, ODD_WIDTH = 13 };
+    static uint16_t some[SOME * ODD_WIDTH];
+    float           change[SOME];
+    kt_harmony_t    harmony = {0};
+    for (int i = 0; i < SOME * ODD_WIDTH; i++)
+        some[i] = (uint16_t)(i * 7919 % 20011);
+    memset(some, 0, 9 * ODD_WIDTH * sizeof *some);  // silence first
+    cr_assert_eq(kt_harmony_new(&harmony, some, SOME, ODD_WIDTH, RATE_HZ), KT_OK);
+    cr_assert_eq(kt_harmony_change(&harmony, REACH, change), KT_OK);
+    for (int t = 0; t < SOME; t++) {
+        double both = 0, one = 0, other = 0;
+        for (int c = 0; c < ODD_WIDTH; c++) {
+            double after = 0, before = 0;
+            for (int r = 0; r < REACH; r++) {
+                after += t + r < SOME ? some[(t + r) * ODD_WIDTH + c] : 0;
+                before += t - 1 - r >= 0 ? some[(t - 1 - r) * ODD_WIDTH + c] : 0;
+            }
+            both += after * before;
+            one += after * after;
+            other += before * before;
+        }
+        cr_expect_float_eq(change[t], one > 0 && other > 0 ? 1 - both / sqrt(one * other) : 0, 1e-6, "row %d", t);
+    }
     kt_harmony_fini(&harmony);
     kt_harmony_fini(&harmony);
 }
