@@ -1,10 +1,12 @@
-// Method. Every picture is reduced to its local structure (shots/picture.h) and compared with the last different one
-// (shots/history.h) by blocks that may have moved (shots/difference.h). A picture whose blocks are not found in the one
-// before is a candidate; the pictures around it decide (shots/cuts.h): movement that is too fast to follow changes many
-// pictures in a row, a flash returns to what was before, and new content has other colours and levels. Between cuts,
-// pictures of even distances are tested for mixtures of earlier and later ones and for fades (shots/gradual.h, fade.h).
+// Method. Black bars at the edges are left out (shots/bars.h). Every picture is reduced to its local structure
+// (shots/picture.h) and compared with the last different one (shots/history.h) by blocks that may have moved
+// (shots/difference.h). A picture whose blocks are not found in the one before is a candidate; the pictures around it
+// decide (shots/cuts.h): movement that is too fast to follow changes many pictures in a row, a flash returns to what
+// was before, and new content has other colours and levels. Between cuts, pictures of even distances are tested for
+// mixtures of earlier and later ones and for fades (shots/gradual.h, fade.h).
 #include "node/video/shots.h"
 
+#include "kernels/isa.h"
 #include "node/video/scene/scene.h"
 #include "node/video/shots/cuts.h"
 #include "node/video/shots/graduals.h"
@@ -24,11 +26,13 @@ static const double gradual_most_s = 2.5;
 static const double near_s = 0.1, near_pictures_s = 0.25;
 
 struct kt_shots {
-    kt_shot_history_t history;
-    kt_graduals_t     graduals;
-    bool              ready;    // history and graduals are
-    double            now_s;    // of the last picture
-    uint64_t          decided;  // pictures of the history before this serial number are
+    kt_shot_history_t     history;
+    kt_graduals_t         graduals;
+    const kt_block_ops_t *ops;
+    bool                  full_range;
+    bool                  ready;    // history and graduals are
+    double                now_s;    // of the last picture
+    uint64_t              decided;  // pictures of the history before this serial number are
     struct {
         uint64_t serial;
         float    score;  // 0: none
@@ -71,7 +75,9 @@ kt_shots_new(kt_shots_t **self_p, const kt_video_stream_t *stream)
     (void)snprintf(self->scene_why, sizeof self->scene_why, "%s", why ? why : "");
     if (!why && (err = kt_scene_new(&self->scene, stream->models, stream->rotation, self->scene_why)))
         goto fail;
-    *self_p = self;
+    self->ops        = stream->device ? kt_device_isa(stream->device)->block : &kt_block_ops_ref;
+    self->full_range = stream->full_range;
+    *self_p          = self;
     return KT_OK;
 fail:
     kt_shots_destroy(&self);
@@ -164,7 +170,8 @@ kt_shots_push(kt_shots_t *self, const kt_video_picture_t *picture)
     const kt_video_frame_t *frame = picture->frame;
     kt_err_t                err   = KT_OK;
     if (!self->ready) {
-        if ((err = kt_shot_history_init(&self->history, frame->small.width, frame->small.height)) ||
+        if ((err = kt_shot_history_init(&self->history, self->ops, frame->small.width, frame->small.height,
+                                        self->full_range)) ||
             (err = kt_graduals_init(&self->graduals, &self->history.size)) ||
             (err = kt_shot_list_add(&self->list, &(kt_shot_t){frame->index, frame->time_s, frame->time_s, KT_CUT})))
             return err;
@@ -173,7 +180,7 @@ kt_shots_push(kt_shots_t *self, const kt_video_picture_t *picture)
     self->now_s = frame->time_s;
     kt_shot_history_push(&self->history, frame, picture->stats);
     kt_shot_samples_push(&self->graduals.samples, kt_shot_history_at(&self->history, self->history.count - 1),
-                         frame->index, frame->time_s);
+                         &self->history.size, frame->index, frame->time_s);
     if ((err = decide_cuts(self, false)) ||
         (err = kt_graduals_decide(&self->graduals, decided_s(self), false, &self->list)))
         return err;
@@ -269,9 +276,7 @@ kt_shots_write(const kt_shots_t *self, kt_document_t *document)
 uint64_t
 kt_shots_bytes(bool model)
 {
-    kt_shot_size_t largest;
-    kt_shot_size(KT_SHOT_SIDE_MAX - 1, KT_SHOT_SIDE_MAX - 1, &largest);
-    return sizeof(kt_shots_t) + (KT_SHOT_HISTORY + KT_SHOT_SAMPLES) * (uint64_t)kt_shot_picture_bytes(&largest) +
+    return sizeof(kt_shots_t) + (KT_SHOT_HISTORY + KT_SHOT_SAMPLES) * (uint64_t)kt_shot_picture_bytes_most() +
            2 * KT_SHOT_LIST_MAX * sizeof(kt_shot_t) + (model ? kt_scene_bytes() : 0);
 }
 

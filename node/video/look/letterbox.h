@@ -3,12 +3,7 @@
 // Found on the reduced pictures, and to the pixel on the whole ones where there are any. One instance per thread.
 #pragma once
 
-#include "kernels/image/blocks.h"
-#include "node/decode/video_frame.h"
-
-#include <stdbool.h>
-
-typedef enum kt_side { KT_TOP, KT_BOTTOM, KT_LEFT, KT_RIGHT, KT_SIDES } kt_side_t;
+#include "node/video/shots/edge_lines.h"
 
 typedef struct kt_letterbox {
     const kt_block_ops_t *ops;

@@ -9,11 +9,13 @@ static const float same = 0.35f;
 static const double damage_s = 0.5;
 
 kt_err_t
-kt_shot_history_init(kt_shot_history_t *self, uint32_t width, uint32_t height)
+kt_shot_history_init(kt_shot_history_t *self, const kt_block_ops_t *ops, uint32_t width, uint32_t height,
+                     bool full_range)
 {
     memset(self, 0, sizeof *self);
     kt_shot_size(width, height, &self->size);
-    const size_t bytes = kt_shot_picture_bytes(&self->size);
+    kt_shot_bars_init(&self->bars, ops, full_range);
+    const size_t bytes = kt_shot_picture_bytes_most();
     self->memory       = malloc(KT_SHOT_HISTORY * bytes);
     if (!self->memory)
         return KT_ENOMEM;
@@ -29,6 +31,23 @@ kt_shot_history_fini(kt_shot_history_t *self)
     self->memory = NULL;
 }
 
+// The part of the picture between bars; the pictures that are kept are made for it when it changes.
+static kt_yuv_t
+part_of(kt_shot_history_t *self, const kt_video_frame_t *frame)
+{
+    const bool           changed = kt_shot_bars_add(&self->bars, &frame->small, frame->time_s);
+    const kt_shot_size_t before  = self->size;
+    uint32_t             left, top;
+    const kt_yuv_t       part = kt_shot_bars_part(&self->bars, &frame->small, &left, &top);
+    if (changed) {
+        kt_shot_size(part.width, part.height, &self->size);
+        self->size.left = left;
+        self->size.top  = top;
+        kt_shot_pictures_refit(self->picture, KT_SHOT_HISTORY, self->count, &before, &self->size);
+    }
+    return part;
+}
+
 bool
 kt_shot_history_push(kt_shot_history_t *self, const kt_video_frame_t *frame, const kt_image_stats_t *stats)
 {
@@ -39,7 +58,9 @@ kt_shot_history_push(kt_shot_history_t *self, const kt_video_frame_t *frame, con
         return false;
     float              beyond = 1;
     kt_shot_picture_t *now    = &self->picture[self->count % KT_SHOT_HISTORY];
-    kt_shot_picture_make(now, &self->size, &frame->small, stats);
+    const kt_yuv_t     part   = part_of(self, frame);
+    const double all = (double)frame->small.width * frame->small.height, of_part = (double)part.width * part.height;
+    kt_shot_picture_make(now, &self->size, &part, stats, all > 0 ? 1 - of_part / all : 0);
     now->index  = frame->index;
     now->time_s = frame->time_s;
     if (self->count) {

@@ -3,6 +3,7 @@
 // not entered. Pictures have serial numbers from 0. One thread.
 #pragma once
 
+#include "node/video/shots/bars.h"
 #include "node/video/shots/difference.h"
 
 #include <stdbool.h>
@@ -11,7 +12,8 @@ enum { KT_SHOT_HISTORY = 128 };  // pictures that are kept
 #define KT_SHOT_PASSING 0.25F
 
 typedef struct kt_shot_history {
-    kt_shot_size_t    size;
+    kt_shot_size_t    size;  // of all that are kept: of the part between bars
+    kt_shot_bars_t    bars;
     uint64_t          count;  // of pictures so far: serial numbers end before it
     kt_shot_picture_t picture[KT_SHOT_HISTORY];
     // kt_shot_difference to the picture before the last, where both changes since then are at least KT_SHOT_PASSING;
@@ -22,7 +24,8 @@ typedef struct kt_shot_history {
 } kt_shot_history_t;
 
 // For reduced planes of this size. KT_ENOMEM
-KT_MUST_USE kt_err_t kt_shot_history_init(kt_shot_history_t *self, uint32_t width, uint32_t height);
+KT_MUST_USE kt_err_t kt_shot_history_init(kt_shot_history_t *self, const kt_block_ops_t *ops, uint32_t width,
+                                          uint32_t height, bool full_range);
 void                 kt_shot_history_fini(kt_shot_history_t *self);
 // Returns whether it was entered: it differs from the last one.
 bool kt_shot_history_push(kt_shot_history_t *self, const kt_video_frame_t *frame, const kt_image_stats_t *stats);

@@ -26,14 +26,22 @@ void
 kt_shot_size(uint32_t width, uint32_t height, kt_shot_size_t *out)
 {
     const uint32_t side = width > height ? width : height, factor = (2 * side + KT_SHOT_SIDE) / (2 * KT_SHOT_SIDE);
-    out->factor        = factor > 1 ? factor : 1;
-    out->width         = width / out->factor;
-    out->height        = height / out->factor;
-    out->chroma_width  = (width + 1) / 2 / out->factor;
-    out->chroma_height = (height + 1) / 2 / out->factor;
-    out->across        = out->width / KT_SHOT_BLOCK;
-    out->down          = out->height / KT_SHOT_BLOCK;
-    out->stride        = (out->width + 2 * KT_SHOT_PAD + 15) / 16 * 16;
+    out->left = out->top = 0;
+    out->factor          = factor > 1 ? factor : 1;
+    out->width           = width / out->factor;
+    out->height          = height / out->factor;
+    out->chroma_width    = (width + 1) / 2 / out->factor;
+    out->chroma_height   = (height + 1) / 2 / out->factor;
+    out->across          = out->width / KT_SHOT_BLOCK;
+    out->down            = out->height / KT_SHOT_BLOCK;
+    out->stride          = (out->width + 2 * KT_SHOT_PAD + 15) / 16 * 16;
+}
+
+bool
+kt_shot_size_same(const kt_shot_size_t *a, const kt_shot_size_t *b)
+{
+    return a->left == b->left && a->top == b->top && a->factor == b->factor && a->width == b->width &&
+           a->height == b->height && a->chroma_width == b->chroma_width && a->chroma_height == b->chroma_height;
 }
 
 static size_t
@@ -49,15 +57,36 @@ kt_shot_picture_bytes(const kt_shot_size_t *size)
            2 * (size_t)size->chroma_width * size->chroma_height;
 }
 
-void
-kt_shot_picture_init(kt_shot_picture_t *self, const kt_shot_size_t *size, uint8_t *memory)
+size_t
+kt_shot_picture_bytes_most(void)
 {
-    memset(self, 0, sizeof *self);
+    kt_shot_size_t largest;
+    kt_shot_size(KT_SHOT_SIDE_MAX - 1, KT_SHOT_SIDE_MAX - 1, &largest);
+    return kt_shot_picture_bytes(&largest);
+}
+
+// All planes lie one after the other from here on, padding included.
+static uint8_t *
+memory_of(const kt_shot_picture_t *self, const kt_shot_size_t *size)
+{
+    return self->detail - KT_SHOT_PAD * size->stride - KT_SHOT_PAD;
+}
+
+static void
+lay_out(kt_shot_picture_t *self, const kt_shot_size_t *size, uint8_t *memory)
+{
     memset(memory, KT_SHOT_NEUTRAL, kt_shot_picture_bytes(size));
     self->detail = memory + KT_SHOT_PAD * size->stride + KT_SHOT_PAD;
     self->luma   = memory + detail_bytes(size);
     self->u      = self->luma + (size_t)size->width * size->height;
     self->v      = self->u + (size_t)size->chroma_width * size->chroma_height;
+}
+
+void
+kt_shot_picture_init(kt_shot_picture_t *self, const kt_shot_size_t *size, uint8_t *memory)
+{
+    memset(self, 0, sizeof *self);
+    lay_out(self, size, memory);
 }
 
 void
@@ -69,9 +98,7 @@ kt_shot_picture_copy(kt_shot_picture_t *self, const kt_shot_size_t *size, const 
     self->luma   = planes.luma;
     self->u      = planes.u;
     self->v      = planes.v;
-    // All planes lie one after the other, padding included.
-    memcpy(self->detail - KT_SHOT_PAD * size->stride - KT_SHOT_PAD,
-           from->detail - KT_SHOT_PAD * size->stride - KT_SHOT_PAD, kt_shot_picture_bytes(size));
+    memcpy(memory_of(self, size), memory_of(from, size), kt_shot_picture_bytes(size));
 }
 
 #define KT_INLINE static inline __attribute__((always_inline))
@@ -209,31 +236,29 @@ normalise(kt_shot_picture_t *self, const kt_shot_size_t *size, const int16_t *lo
     sum_blocks(self, size);
 }
 
-// Shares of the colours; quotients of integers below 2^48 are exact in double when they are cut off.
+// Shares of the colours, without the bars, which are of the first; quotients of integers below 2^48 are exact in double
+// when they are cut off.
 KT_INLINE void
-share_colours(kt_shot_picture_t *self, const kt_image_stats_t *stats)
+share_colours(kt_shot_picture_t *self, const uint32_t count[KT_IMAGE_COLOURS], double black_share)
 {
     uint32_t colours = 0;
     for (int c = 0; c < KT_IMAGE_COLOURS; c++)
-        colours += stats->colour[c];
+        colours += count[c];
+    const uint32_t bars = (uint32_t)(black_share * colours), black = count[0] > bars ? count[0] - bars : 0;
+    colours -= count[0] - black;
     for (int c = 0; c < KT_IMAGE_COLOURS; c++)
-        self->colour[c] = colours ? (uint16_t)(int32_t)((double)(int32_t)stats->colour[c] * 65535 / colours) : 0;
+        self->colour[c] = colours ? (uint16_t)(int32_t)((double)(int32_t)count[c] * 65535 / colours) : 0;
+    self->colour[0] = colours ? (uint16_t)(int32_t)((double)(int32_t)black * 65535 / colours) : 0;
 }
 
+// Levels and structure of luma in 1/16 steps.
 KT_INLINE void
-make(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, const kt_image_stats_t *stats)
+measure(kt_shot_picture_t *self, const kt_shot_size_t *size, const uint16_t *luma)
 {
-    uint16_t     luma[KT_SHOT_SIDE_MAX * KT_SHOT_SIDE_MAX];
     int16_t      local[KT_SHOT_SIDE_MAX * KT_SHOT_SIDE_MAX];
-    const size_t n = (size_t)size->width * size->height, chroma = (size_t)size->chroma_width * size->chroma_height;
+    const size_t n       = (size_t)size->width * size->height;
     uint32_t     sum     = 0;
     uint64_t     squares = 0;
-    reduce(yuv->u, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
-    to_bytes(luma, chroma, self->u);
-    reduce(yuv->v, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
-    to_bytes(luma, chroma, self->v);
-    reduce(yuv->y, yuv->y_stride, size->factor, size->width, size->height, luma);
-    to_bytes(luma, n, self->luma);
     for (size_t row = 0; row < size->height; row++) {
         uint32_t of_row = 0;  // at most KT_SHOT_SIDE_MAX * (255 * FRACTION)^2
         for (size_t i = row * size->width; i < (row + 1) * size->width; i++) {
@@ -245,34 +270,135 @@ make(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, c
     const double mean = n ? (double)sum / (double)n : 0, variance = n ? (double)squares / (double)n - mean * mean : 0;
     self->mean      = (float)(mean / FRACTION);
     self->deviation = variance > 0 ? (float)(sqrt(variance) / FRACTION) : 0;
-    share_colours(self, stats);
     if (n)
         normalise(self, size, local, structure(luma, size->width, size->height, local));
 }
 
-static void
-make_base(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, const kt_image_stats_t *stats)
+KT_INLINE void
+make(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, const kt_image_stats_t *stats,
+     double black_share)
 {
-    make(self, size, yuv, stats);
+    uint16_t     luma[KT_SHOT_SIDE_MAX * KT_SHOT_SIDE_MAX];
+    const size_t n = (size_t)size->width * size->height, chroma = (size_t)size->chroma_width * size->chroma_height;
+    reduce(yuv->u, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
+    to_bytes(luma, chroma, self->u);
+    reduce(yuv->v, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
+    to_bytes(luma, chroma, self->v);
+    reduce(yuv->y, yuv->y_stride, size->factor, size->width, size->height, luma);
+    to_bytes(luma, n, self->luma);
+    share_colours(self, stats->colour, black_share);
+    measure(self, size, luma);
+}
+
+static void
+make_base(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, const kt_image_stats_t *stats,
+          double black_share)
+{
+    make(self, size, yuv, stats, black_share);
 }
 
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) static void
-make_avx2(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, const kt_image_stats_t *stats)
+make_avx2(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, const kt_image_stats_t *stats,
+          double black_share)
 {
-    make(self, size, yuv, stats);
+    make(self, size, yuv, stats, black_share);
 }
 #endif
 
 void
 kt_shot_picture_make(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv,
-                     const kt_image_stats_t *stats)
+                     const kt_image_stats_t *stats, double black_share)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2")) {
-        make_avx2(self, size, yuv, stats);
+        make_avx2(self, size, yuv, stats, black_share);
         return;
     }
 #endif
-    make_base(self, size, yuv, stats);
+    make_base(self, size, yuv, stats, black_share);
+}
+
+// A plane of another size, by the levels of the four pixels around the centre of each.
+typedef struct plane {
+    uint8_t *at;
+    uint32_t left, top, width, height, factor;
+} plane_t;
+
+// The pixel of `length` before a place, in halves of the reduced planes' pixels, *share of 2 * factor of the next one.
+static uint32_t
+pixel_before(int32_t place, uint32_t factor, uint32_t length, uint32_t *share)
+{
+    const int32_t step = 2 * (int32_t)factor, from = place - (int32_t)factor;
+    const bool    inside = from >= 0 && from / step + 1 < (int32_t)length;
+    *share               = inside ? (uint32_t)(from % step) : 0;
+    return from < 0 ? 0 : inside ? (uint32_t)(from / step) : length - 1;
+}
+
+static void
+resample(const plane_t *from, const plane_t *to, uint8_t outside)
+{
+    const int32_t width  = 2 * (int32_t)(from->factor * from->width),
+                  height = 2 * (int32_t)(from->factor * from->height);
+    const uint32_t one   = 2 * from->factor;
+    for (uint32_t y = 0; y < to->height; y++)
+        for (uint32_t x = 0; x < to->width; x++) {
+            const int32_t across =
+                              2 * ((int32_t)(to->left + x * to->factor) - (int32_t)from->left) + (int32_t)to->factor,
+                          down = 2 * ((int32_t)(to->top + y * to->factor) - (int32_t)from->top) + (int32_t)to->factor;
+            uint8_t *out       = &to->at[y * to->width + x];
+            *out               = outside;
+            if (across < 0 || across >= width || down < 0 || down >= height)
+                continue;
+            uint32_t       right, below;
+            const uint32_t column = pixel_before(across, from->factor, from->width, &right),
+                           row    = pixel_before(down, from->factor, from->height, &below);
+            const uint8_t *upper = &from->at[row * from->width + column], *lower = below ? upper + from->width : upper;
+            const uint32_t next = right ? 1 : 0;
+            const uint32_t sum  = (one - below) * ((one - right) * upper[0] + right * upper[next]) +
+                                 below * ((one - right) * lower[0] + right * lower[next]);
+            *out = (uint8_t)((sum + one * one / 2) / (one * one));
+        }
+}
+
+static void
+refit(kt_shot_picture_t *self, const kt_shot_size_t *before, const kt_shot_size_t *size)
+{
+    enum { LUMA_MOST = KT_SHOT_SIDE_MAX * KT_SHOT_SIDE_MAX };
+    uint8_t      levels[2 * LUMA_MOST];
+    uint16_t     luma[LUMA_MOST];
+    uint32_t     colour[KT_IMAGE_COLOURS];
+    const size_t n = (size_t)size->width * size->height, old = (size_t)before->width * before->height,
+                 chroma = (size_t)before->chroma_width * before->chroma_height;
+    const double area   = (double)(size->factor * size->factor) * (double)n,
+                 ratio  = area / ((double)(before->factor * before->factor) * (double)(old ? old : 1));
+    memcpy(levels, self->luma, old + 2 * chroma);
+    lay_out(self, size, memory_of(self, before));
+    resample(&(plane_t){levels, before->left, before->top, before->width, before->height, before->factor},
+             &(plane_t){self->luma, size->left, size->top, size->width, size->height, size->factor}, KT_SHOT_BLACK);
+    for (int i = 0; i < 2; i++)
+        resample(&(plane_t){levels + old + (size_t)i * chroma, before->left / 2, before->top / 2, before->chroma_width,
+                            before->chroma_height, before->factor},
+                 &(plane_t){i ? self->v : self->u, size->left / 2, size->top / 2, size->chroma_width,
+                            size->chroma_height, size->factor},
+                 KT_SHOT_NEUTRAL);
+    for (size_t i = 0; i < n; i++)
+        luma[i] = (uint16_t)(self->luma[i] * FRACTION);
+    for (int c = 0; c < KT_IMAGE_COLOURS; c++)
+        colour[c] = self->colour[c];
+    colour[0] += ratio > 1 ? (uint32_t)(65535 * (ratio - 1)) : 0;
+    share_colours(self, colour, ratio < 1 ? 1 - ratio : 0);
+    memset(self->intra, 0, sizeof self->intra);
+    measure(self, size, luma);
+}
+
+void
+kt_shot_pictures_refit(kt_shot_picture_t pictures[], size_t n, size_t kept, const kt_shot_size_t *before,
+                       const kt_shot_size_t *size)
+{
+    for (size_t p = 0; p < n; p++)
+        if (p < kept)
+            refit(&pictures[p], before, size);
+        else
+            kt_shot_picture_init(&pictures[p], size, memory_of(&pictures[p], before));
 }

@@ -9,7 +9,7 @@ static const double slack_s = 0.001;
 kt_err_t
 kt_shot_samples_init(kt_shot_samples_t *self, const kt_shot_size_t *size)
 {
-    const size_t bytes = kt_shot_picture_bytes(size);
+    const size_t bytes = kt_shot_picture_bytes_most();
     memset(self, 0, sizeof *self);
     self->size   = *size;
     self->memory = malloc(KT_SHOT_SAMPLES * bytes);
@@ -28,8 +28,13 @@ kt_shot_samples_fini(kt_shot_samples_t *self)
 }
 
 void
-kt_shot_samples_push(kt_shot_samples_t *self, const kt_shot_picture_t *shown, uint64_t index, double time_s)
+kt_shot_samples_push(kt_shot_samples_t *self, const kt_shot_picture_t *shown, const kt_shot_size_t *size,
+                     uint64_t index, double time_s)
 {
+    if (!kt_shot_size_same(&self->size, size)) {
+        kt_shot_pictures_refit(self->picture, KT_SHOT_SAMPLES, self->count, &self->size, size);
+        self->size = *size;
+    }
     const kt_shot_picture_t *last = self->count ? kt_shot_sample(self, self->count - 1) : NULL;
     if (last && time_s - last->time_s < 1.0 / KT_SHOT_SAMPLE_HZ - slack_s && kt_shot_flat(shown) == kt_shot_flat(last))
         return;

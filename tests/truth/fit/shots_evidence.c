@@ -117,8 +117,8 @@ push(state_t *self, input_t *in, size_t index, bool second)
     if (!second)
         return kt_shots_push(self->shots, &(kt_video_picture_t){.frame = &frame, .rgb = in->rgb, .stats = &stats});
     kt_shot_history_push(&self->history, &frame, &stats);
-    kt_shot_samples_push(&self->graduals.samples, kt_shot_history_at(&self->history, self->history.count - 1), index,
-                         frame.time_s);
+    kt_shot_samples_push(&self->graduals.samples, kt_shot_history_at(&self->history, self->history.count - 1),
+                         &self->history.size, index, frame.time_s);
     print_cuts(self, false);
     print_graduals(self, false);
     return KT_OK;
@@ -129,7 +129,7 @@ run(state_t *self, input_t *in)
 {
     kt_err_t err = KT_OK;
     if ((err = kt_shots_new(&self->shots, &(kt_video_stream_t){.duration_s = 0})) ||
-        (err = kt_shot_history_init(&self->history, in->width, in->height)) ||
+        (err = kt_shot_history_init(&self->history, &kt_block_ops_ref, in->width, in->height, false)) ||
         (err = kt_graduals_init(&self->graduals, &self->history.size)))
         return err;
     for (size_t i = 0; i < in->count && !err; i++)

@@ -11,6 +11,7 @@ static const double rate_hz = 25;
 
 kt_shots_t     *reel_shots;
 static uint64_t shown;
+static uint32_t bars_across, bars_down;
 
 void
 reel_begin(void)
@@ -21,7 +22,7 @@ reel_begin(void)
 void
 reel_begin_with(const kt_video_stream_t *stream)
 {
-    shown = 0;
+    shown = bars_across = bars_down = 0;
     cr_assert_eq(kt_shots_new(&reel_shots, stream), KT_OK);
 }
 
@@ -83,26 +84,65 @@ reel_mix(reel_picture_t *out, const reel_picture_t *a, const reel_picture_t *b, 
 }
 
 void
-reel_show(const reel_picture_t *picture, uint32_t flags)
+reel_bars(uint32_t across, uint32_t down)
 {
-    static uint8_t         rgb[3 * REEL_CHROMA];
+    bars_across = across;
+    bars_down   = down;
+}
+
+// The plane between bars of this level.
+static const uint8_t *
+pad(const uint8_t *plane, uint32_t width, uint32_t height, uint32_t across, uint32_t down, uint8_t black, uint8_t *out)
+{
+    const uint32_t stride = width + 2 * across;
+    memset(out, black, (size_t)stride * (height + 2 * down));
+    for (uint32_t y = 0; y < height; y++)
+        memcpy(out + (size_t)(y + down) * stride + across, plane + (size_t)y * width, width);
+    return out;
+}
+
+// Planes of this size as the next picture.
+static void
+push(uint32_t width, uint32_t height, const uint8_t *y, const uint8_t *u, const uint8_t *v, uint32_t flags)
+{
+    static uint8_t         rgb[3 * REEL_MOST / 4];
     kt_image_stats_t       stats;
     kt_rgb_t               matrix;
-    const kt_video_frame_t frame = {
-        .index  = shown,
-        .time_s = (double)shown / rate_hz,
-        .flags  = flags,
-        .small  = {REEL_WIDTH, REEL_HEIGHT, picture->y, picture->u, picture->v, REEL_WIDTH, REEL_WIDTH / 2}};
-    kt_rgb_init(&matrix, "", REEL_HEIGHT, false);
+    const kt_video_frame_t frame = {.index  = shown,
+                                    .time_s = (double)shown / rate_hz,
+                                    .flags  = flags,
+                                    .small  = {width, height, y, u, v, width, width / 2}};
+    kt_rgb_init(&matrix, "", height, false);
     kt_rgb_half(&matrix, &kt_rgb_ops_ref, &frame.small, rgb);
-    kt_image_ops_ref.stats(rgb, NULL, REEL_WIDTH / 2, REEL_HEIGHT / 2, &stats);
-    cr_assert_eq(kt_shots_push(reel_shots, &(kt_video_picture_t){.frame  = &frame,
-                                                                 .rgb    = rgb,
-                                                                 .width  = REEL_WIDTH / 2,
-                                                                 .height = REEL_HEIGHT / 2,
-                                                                 .stats  = &stats}),
-                 KT_OK);
+    kt_image_ops_ref.stats(rgb, NULL, width / 2, height / 2, &stats);
+    const kt_video_picture_t picture = {
+        .frame = &frame, .rgb = rgb, .width = width / 2, .height = height / 2, .stats = &stats};
+    cr_assert_eq(kt_shots_push(reel_shots, &picture), KT_OK);
     shown++;
+}
+
+void
+reel_show(const reel_picture_t *picture, uint32_t flags)
+{
+    static uint8_t planes[3][REEL_MOST];
+    const uint32_t across = bars_across, down = bars_down;
+    push(REEL_WIDTH + 2 * across, REEL_HEIGHT + 2 * down,
+         pad(picture->y, REEL_WIDTH, REEL_HEIGHT, across, down, 16, planes[0]),
+         pad(picture->u, REEL_WIDTH / 2, REEL_HEIGHT / 2, across / 2, down / 2, 128, planes[1]),
+         pad(picture->v, REEL_WIDTH / 2, REEL_HEIGHT / 2, across / 2, down / 2, 128, planes[2]), flags);
+}
+
+void
+reel_show_wide(int scene, int n)
+{
+    static uint8_t luma[2][REEL_MOST], chroma[REEL_MOST / 4];
+    const uint32_t width = REEL_WIDTH + 2 * bars_across, height = REEL_HEIGHT + 2 * bars_down;
+    for (uint32_t i = 0; i < 2 * width * height; i++)
+        luma[i / (width * height)][i % (width * height)] =
+            (uint8_t)(120 + 40 * texture(scene, i % width + i / (width * height), i / width % height));
+    memset(chroma, 100 + 17 * scene % 60, width * height / 4);
+    for (int i = 0; i < n; i++)
+        push(width, height, luma[i % 2], chroma, chroma, 0);
 }
 
 void

@@ -17,7 +17,7 @@ reduced(const reel_picture_t *picture)
     uint8_t           *memory = malloc(kt_shot_picture_bytes(&size));
     cr_assert(out && memory);
     kt_shot_picture_init(out, &size, memory);
-    kt_shot_picture_make(out, &size, &yuv, &stats);
+    kt_shot_picture_make(out, &size, &yuv, &stats, 0);
     return out;
 }
 
