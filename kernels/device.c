@@ -96,6 +96,14 @@ kt_device_images(kt_device_t *self, const kt_image_span_t *span, kt_image_stats_
     return KT_OK;
 }
 
+kt_err_t
+kt_device_columns(kt_device_t *self, const kt_column_set_t *columns, kt_column_moments_t *moments, float *quantile)
+{
+    if (columns->frames == 0 || columns->quantiles < 2)
+        return KT_EINVAL;
+    return self->ops->columns(self, columns, moments, quantile);
+}
+
 const kt_isa_t *
 kt_device_isa(const kt_device_t *self)
 {

@@ -3,6 +3,7 @@
 // within the published tolerance. A device keeps no state of a stream: the caller supplies the overlap.
 #pragma once
 
+#include "kernels/audio/columns.h"
 #include "kernels/audio/rows.h"
 #include "kernels/image/stats.h"
 
@@ -64,6 +65,11 @@ bool         kt_device_watch(kt_device_t *self, kt_device_job_t *job, kt_device_
 bool kt_device_gathers(const kt_device_t *self);
 // Statistics of each picture of the span, out[span->n]. KT_EINVAL: a side above KT_IMAGE_MOST_SIDE.
 KT_MUST_USE kt_err_t kt_device_images(kt_device_t *self, const kt_image_span_t *span, kt_image_stats_t *out);
+// Statistics of columns (kernels/audio/columns.h): moments[width], quantile[width][quantiles]. Any values that are no
+// NaN; ranks are exact on every device, sums are taken in an order of its own. KT_EINVAL: no frames, fewer than two
+// quantiles; KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_device_columns(kt_device_t *self, const kt_column_set_t *columns, kt_column_moments_t *moments,
+                                       float *quantile);
 // The kernels for work outside the device: loudness, samples, power spectra, and the functions below.
 const kt_isa_t *kt_device_isa(const kt_device_t *self);
 void            kt_device_info(const kt_device_t *self, kt_device_info_t *out);

@@ -113,6 +113,13 @@ cpu_images(kt_device_t *device, const kt_image_span_t *span, kt_image_stats_t *o
                    &out[i]);
 }
 
+static kt_err_t
+cpu_columns(kt_device_t *device, const kt_column_set_t *columns, kt_column_moments_t *moments, float *quantile)
+{
+    (void)device;
+    return kt_column_set_ref(columns, moments, quantile);
+}
+
 static void
 cpu_info(const kt_device_t *device, kt_device_info_t *out)
 {
@@ -138,6 +145,7 @@ cpu_info(const kt_device_t *device, kt_device_info_t *out)
 static const kt_device_ops_t CPU_DEVICE = {.frontend   = cpu_frontend,
                                            .chroma     = cpu_chroma,
                                            .chroma_cqt = cpu_chroma_cqt,
+                                           .columns    = cpu_columns,
                                            .images     = cpu_images,
                                            .info       = cpu_info,
                                            .destroy    = cpu_destroy};

@@ -23,6 +23,8 @@ typedef struct kt_device_ops {
     // Not of a device that has begin_chroma_cqt.
     kt_err_t (*chroma_cqt)(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm, size_t n,
                            size_t frames, float *out);
+    kt_err_t (*columns)(kt_device_t *self, const kt_column_set_t *columns, kt_column_moments_t *moments,
+                        float *quantile);
     void (*images)(kt_device_t *self, const kt_image_span_t *span, kt_image_stats_t *out);
     void (*info)(const kt_device_t *self, kt_device_info_t *out);
     void (*destroy)(kt_device_t *self);

@@ -1,5 +1,6 @@
 // The inside of a context: backend.c (devices, life), backend_batch.c (a batch's way through a slot, whatever its kind)
-// and one launcher per kind of work: backend_frames.c, backend_images.c, backend_cqt.c.
+// and one launcher per kind of work: backend_frames.c, backend_images.c, backend_cqt.c,
+// backend_columns.c.
 #pragma once
 
 #include "kernels/cuda/backend_nvml.h"
@@ -64,7 +65,7 @@ typedef struct kt_gpu_launcher {
     kt_err_t (*launch)(const kt_gpu_job_t *job);             // onto the lane's stream; KT_EIO: CUDA refused
 } kt_gpu_launcher_t;
 extern const kt_gpu_launcher_t kt_gpu_frontend_launcher, kt_gpu_chroma_launcher, kt_gpu_image_launcher,
-    kt_gpu_cqt_launcher;
+    kt_gpu_cqt_launcher, kt_gpu_columns_launcher;
 
 // Results of a section on the device; NULL: not wanted.
 static inline void *

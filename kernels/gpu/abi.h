@@ -17,7 +17,7 @@
 #include "kernels/gpu/layout.h"
 
 enum {
-    KT_GPU_ABI          = 6,
+    KT_GPU_ABI          = 7,
     KT_GPU_TEXT         = 96,
     KT_GPU_WHY          = 256,
     KT_GPU_SLOTS_MAX    = 8,
@@ -50,9 +50,16 @@ typedef struct kt_gpu_buffers {
         *results[KT_GPU_SLOTS_MAX];  // of the slot's last batch, laid out by kt_gpu_layout, until the next submit
 } kt_gpu_buffers_t;
 
-typedef enum kt_gpu_kind_id { KT_GPU_FRONTEND, KT_GPU_CHROMA, KT_GPU_IMAGE, KT_GPU_CQT, KT_GPU_KINDS } kt_gpu_kind_id_t;
+typedef enum kt_gpu_kind_id {
+    KT_GPU_FRONTEND,
+    KT_GPU_CHROMA,
+    KT_GPU_IMAGE,
+    KT_GPU_CQT,
+    KT_GPU_COLUMNS,
+    KT_GPU_KINDS
+} kt_gpu_kind_id_t;
 
-// What a configuration takes and gives, per part and per item (a frame, a picture).
+// What a configuration takes and gives, per part and per item (a frame, a picture, some columns).
 typedef struct kt_gpu_shape {
     size_t           first_bytes, next_bytes;  // input of a part's first item, and of each further one
     kt_gpu_section_t section[KT_GPU_SECTIONS];

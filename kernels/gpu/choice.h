@@ -24,9 +24,9 @@ typedef struct kt_gpu_rate {
     double us, items;
 } kt_gpu_rate_t;
 
-// Before anything was measured: a core needs 18 ms per minute of sound (docs/gpu.md, "What a GPU is worth to a node"),
+// Before anything was measured: a core needs 24 ms per minute of sound (docs/gpu.md, "What a GPU is worth to a node"),
 // which is 2584 frames; the slowest device of that page needs half a microsecond per frame of its slowest kind.
-#define KT_GPU_RATE_CPU ((kt_gpu_rate_t){.us = 7.0 * 16384, .items = 16384})
+#define KT_GPU_RATE_CPU ((kt_gpu_rate_t){.us = 9.0 * 16384, .items = 16384})
 #define KT_GPU_RATE_DEVICE ((kt_gpu_rate_t){.us = 0.5 * 4096, .items = 4096})
 
 void kt_gpu_rate_add(kt_gpu_rate_t *self, double us, double items);

@@ -1,6 +1,7 @@
 // kt_device on a GPU: posts requests to its threads; the CPU computes what the GPU does not support or failed at.
 #include "common/clock.h"
 #include "kernels/device_ops.h"
+#include "kernels/gpu/columns.h"
 #include "kernels/gpu/cqt.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
@@ -271,6 +272,28 @@ gpu_images(kt_device_t *device, const kt_image_span_t *span, kt_image_stats_t *o
         self->cpu->ops->images(self->cpu, span, out);
 }
 
+// A column that does not fit a slot (ten minutes with a hop of 64, little ANALYZER_GPU_MAX_MEMORY) is the CPU's:
+// nothing was refused.
+static kt_err_t
+gpu_columns(kt_device_t *device, const kt_column_set_t *columns, kt_column_moments_t *moments, float *quantile)
+{
+    gpu_device_t          *self     = gpu_of(device);
+    const kt_gpu_columns_t work     = {columns, kt_column_set_width(columns), moments, quantile};
+    const size_t           items    = (work.width + KT_GPU_ITEM_COLUMNS - 1) / KT_GPU_ITEM_COLUMNS;
+    const kt_gpu_request_t request  = {&kt_gpu_columns_kind, &work, items};
+    const int64_t          start_us = kt_clock_us();
+    const bool             fits     = kt_gpu_columns_in_bytes(columns->frames) <= self->gpu->slot_in_bytes;
+    const bool             on_cpu   = self->on_cpu || !fits;
+    kt_err_t               err      = on_cpu ? KT_OK : kt_gpu_run(self->gpu, &request);
+    if (!on_cpu)
+        gpu_note(self, err);
+    if (err || on_cpu)
+        err = self->cpu->ops->columns(self->cpu, columns, moments, quantile);
+    if (self->on_cpu)
+        kt_gpu_note_cpu(self->gpu, kt_clock_us() - start_us, 0);
+    return err;
+}
+
 static void
 gpu_info(const kt_device_t *device, kt_device_info_t *out)
 {
@@ -301,6 +324,7 @@ static const kt_device_ops_t GPU_DEVICE = {.frontend         = gpu_frontend,
                                            .end              = gpu_end,
                                            .cancel           = gpu_cancel,
                                            .watch            = gpu_watch,
+                                           .columns          = gpu_columns,
                                            .images           = gpu_images,
                                            .info             = gpu_info,
                                            .destroy          = gpu_destroy};

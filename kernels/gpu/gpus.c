@@ -3,6 +3,7 @@
 
 #include "common/assert.h"
 #include "common/log.h"
+#include "kernels/gpu/columns.h"
 #include "kernels/gpu/cqt.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/private.h"
@@ -131,9 +132,16 @@ warm_up_all(kt_gpus_t *self, const kt_plan_t *plan, kt_gpu_cqt_tables_t *tables,
     const kt_rows_t           rows    = {.row[KT_ROW_MEL] = out};
     const kt_gpu_frames_t     frames  = {.plan = plan, .span = &span, .rows = &rows, .chroma = chroma};
     const kt_gpu_cqt_t        cqt     = {tables->config, 0, &tables->table, pcm, length, chroma};
+    // Of the rows of the front end.
+    float                     quantile[KT_GPU_ITEM_COLUMNS * 2];
+    kt_column_moments_t       moments[KT_GPU_ITEM_COLUMNS];
+    const kt_columns_matrix_t matrix  = {out, KT_GPU_ITEM_COLUMNS};
+    const kt_column_set_t     columns = {&matrix, 1, WARM_FRAMES, 2};
+    const kt_gpu_columns_t    work    = {&columns, matrix.width, moments, quantile};
     const kt_gpu_request_t    all[]   = {{&kt_gpu_frontend_kind, &frames, WARM_FRAMES},
                                          {&kt_gpu_chroma_kind, &frames, WARM_FRAMES},
-                                         {&kt_gpu_cqt_kind, &cqt, has_cqt ? WARM_FRAMES : 0}};
+                                         {&kt_gpu_cqt_kind, &cqt, has_cqt ? WARM_FRAMES : 0},
+                                         {&kt_gpu_columns_kind, &work, 1}};
     for (size_t i = 0; i < self->n; i++) {
         kt_err_t err = KT_OK;
         for (size_t k = 0; k < sizeof all / sizeof *all && !err; k++)

@@ -1,6 +1,6 @@
 // kt_gpus -- the GPUs of this process. Each has threads that gather requests of many files into one batch and keep
 // several batches in flight (private.h); a worker's device (kt_device_gpu) posts its requests there. The worker's CPU
-// computes what a GPU does not support (constant-Q chroma) and what failed there.
+// computes what a GPU does not support and what failed there.
 //
 // Any thread may call, but open and close belong to one. A GPU that fails (a sticky CUDA error, an XID, a batch that
 // does not end) is lost for good: its requests are computed on the CPU, and the loss is logged once.
@@ -30,10 +30,10 @@ typedef struct kt_gpus_info {
     uint32_t opened, lost;
     int      percent, celsius;
     uint64_t memory_used_mb, memory_total_mb, pool_bytes;
-    uint64_t batches, parts, frames;  // submitted since open; frames: of sound, or pictures
+    uint64_t batches, parts, frames;  // submitted since open; frames: of sound, pictures, eights of columns
     uint64_t on_cpu;                  // requests that the CPU computed instead
     uint64_t files, cpu_files;        // that a GPU took; that it left to the CPU because its queue was long
-    uint64_t in_bytes, out_bytes;     // over the bus: samples and pictures in, results without peaks out
+    uint64_t in_bytes, out_bytes;     // over the bus: samples, rows and pictures in, results without peaks out
 } kt_gpus_info_t;
 
 // KT_ENOTFOUND: no usable GPU; why is the reason. KT_ENOMEM, KT_ESYSTEM.
@@ -42,8 +42,9 @@ KT_MUST_USE kt_err_t kt_gpus_open(kt_gpus_t **self_p, const kt_gpu_opts_t *opts,
 // this returns within some seconds. False: one was, and the process has to end by _exit, as the run-time's own exit
 // handlers may wait for the device without end.
 bool kt_gpus_close(kt_gpus_t **self_p);
-// Runs a few frames of both passes and of constant-Q on every device: tables, code and memory are there afterwards, and
-// an error of the first use is logged at the start. What a device refuses, the CPU computes later. KT_ENOMEM: not run.
+// Runs a few frames of both passes, of constant-Q and of statistics on every device: tables, code and memory are there
+// afterwards, and an error of the first use is logged at the start. What a device refuses, the CPU computes later.
+// KT_ENOMEM: not run.
 KT_MUST_USE kt_err_t kt_gpus_warm_up(kt_gpus_t *self, const kt_plan_t *plan);
 void                 kt_gpus_info(const kt_gpus_t *self, kt_gpus_info_t *out);
 // Loses devices on which no batch ended within the deadline, where their own threads hang: for threads without other

@@ -9,11 +9,14 @@ enum { ITEMS_LEAST = 256 };  // a smaller batch shows the latency of a launch
 uint32_t
 kt_gpu_pace_of(kt_gpu_t *self, const kt_gpu_batch_t *like)
 {
-    uint32_t oldest = 0;
+    // Streams of each length are a configuration of statistics: one place is for all of them.
+    const bool any    = like->kind == KT_GPU_COLUMNS;
+    uint32_t   oldest = 0;
     self->posted++;
     for (uint32_t i = 0; i < KT_GPU_PACES; i++) {
         kt_gpu_pace_t *pace = &self->paces[i];
-        if (pace->used && pace->kind == like->kind && memcmp(pace->config, like->config, sizeof pace->config) == 0) {
+        if (pace->used && pace->kind == like->kind &&
+            (any || memcmp(pace->config, like->config, sizeof pace->config) == 0)) {
             pace->used = self->posted;
             return i;
         }

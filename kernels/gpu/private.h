@@ -23,7 +23,7 @@
 
 // EAGER: one batch computes while the next one is copied. FEEDERS: one thread copies 8 GB/s, and an H200 beside 64
 // cores is sent 11 (ops/bench gpu-node).
-// PACES: configurations whose times are known; a node has four.
+// PACES: configurations whose times are known; a node has five.
 enum { KT_GPU_SLOTS = 4, KT_GPU_EAGER = 2, KT_GPU_FEEDERS = 3, KT_GPU_PACES = 16 };
 
 typedef enum kt_gpu_slot_state {

@@ -32,7 +32,9 @@ enum {
 
 typedef struct spectral {
     bool          no_sound;
-    kt_summary_t *summary[ROWS];  // NULL: the feature does not exist at this rate
+    kt_device_t  *device;
+    size_t        first[ROWS + 1];  // columns of row i: first[i] .. first[i + 1] - 1; none: not defined at this rate
+    kt_summary_t *summary;          // of all columns
 } spectral_t;
 
 static void
@@ -41,8 +43,7 @@ spectral_destroy(void **state)
     spectral_t *self = *state;
     if (!self)
         return;
-    for (size_t i = 0; i < ROWS; i++)
-        kt_summary_destroy(&self->summary[i]);
+    kt_summary_destroy(&self->summary);
     free(self);
     *state = NULL;
 }
@@ -54,15 +55,15 @@ spectral_new(void **state, const kt_stream_t *stream)
     if (!self)
         return KT_ENOMEM;
     self->no_sound = stream->channels == 0;
+    self->device   = stream->device;
+    for (size_t i = 0; i < ROWS; i++)
+        self->first[i + 1] = self->first[i] + kt_matrix_width(stream->plan, kt_frames_rows[i].matrix);
     // As many per hour whatever the segment's length.
-    const size_t quantiles = 1 + (KT_QUANTILES - 1) * (size_t)stream->segment_s / KT_SEGMENT_SECONDS;
-    for (size_t i = 0; i < ROWS; i++) {
-        size_t   width = kt_matrix_width(stream->plan, kt_frames_rows[i].matrix);
-        kt_err_t err   = width ? kt_summary_new(&self->summary[i], width, quantiles) : KT_OK;
-        if (err) {
-            spectral_destroy((void **)&self);
-            return err;
-        }
+    const size_t   quantiles = 1 + (KT_QUANTILES - 1) * (size_t)stream->segment_s / KT_SEGMENT_SECONDS;
+    const kt_err_t err       = kt_summary_new(&self->summary, self->first[ROWS], quantiles);
+    if (err) {
+        free(self);
+        return err;
     }
     *state = self;
     return KT_OK;
@@ -71,71 +72,60 @@ spectral_new(void **state, const kt_stream_t *stream)
 static kt_err_t
 spectral_fold(void *state, const kt_segment_t *segment)
 {
-    spectral_t *self = state;
-    kt_err_t    err  = KT_OK;
-    for (size_t i = 0; i < ROWS && !err; i++)
-        if (self->summary[i])
-            err = kt_summary_fold(self->summary[i], kt_segment_matrix(segment, kt_frames_rows[i].matrix),
-                                  kt_segment_frames(segment));
-    return err;
+    spectral_t         *self = state;
+    kt_columns_matrix_t matrices[ROWS];
+    for (size_t i = 0; i < ROWS; i++)
+        matrices[i] = (kt_columns_matrix_t){kt_segment_matrix(segment, kt_frames_rows[i].matrix),
+                                            self->first[i + 1] - self->first[i]};
+    return kt_summary_fold(self->summary, self->device, matrices, ROWS, kt_segment_frames(segment));
 }
 
 static kt_err_t
 spectral_merge(void **state, void **next)
 {
     spectral_t *self = *state, *later = *next;
-    kt_err_t    err = KT_OK;
-    for (size_t i = 0; i < ROWS && !err; i++)
-        if (self->summary[i])
-            err = kt_summary_merge(self->summary[i], later->summary[i]);
-    return err;
+    return kt_summary_merge(self->summary, later->summary);
 }
 
-static kt_err_t
-write_row(const spectral_t *self, size_t row, kt_document_t *document)
+// stats: of all columns; NULL: the sound has no samples.
+static void
+write_row(const spectral_t *self, size_t row, const kt_statistic_t *stats, kt_document_t *document)
 {
-    kt_feature_t             feature = kt_frames_rows[row].feature;
-    kt_matrix_t              matrix  = kt_frames_rows[row].matrix;
+    const kt_feature_t       feature = kt_frames_rows[row].feature;
+    const kt_matrix_t        matrix  = kt_frames_rows[row].matrix;
     const kt_feature_desc_t *desc    = kt_feature_desc(feature);
-    const kt_summary_t      *summary = self->summary[row];
-    if (self->no_sound) {
+    const bool               cqt     = matrix == KT_MATRIX_CHROMA_CQT || matrix == KT_MATRIX_TONNETZ;
+    bool                     within  = true;
+    for (size_t i = self->first[row]; i < self->first[row + 1] && stats; i++)
+        within = within && stats[i].min >= desc->min && stats[i].max <= desc->max;
+
+    // A file whose samples are far beyond full scale can leave the feature table's ranges; its other values stay.
+    if (self->no_sound)
         kt_document_null(document, feature, "no sound");
-        return KT_OK;
-    }
-    if (!summary) {
-        bool cqt = matrix == KT_MATRIX_CHROMA_CQT || matrix == KT_MATRIX_TONNETZ;
+    else if (self->first[row] == self->first[row + 1])
         kt_document_null(document, feature,
                          cqt ? "not defined here: seven octaves from C1 need an analysis rate of 8,412 Hz and a hop "
                                "divisible by 64"
                              : "not defined at this analysis rate");
-        return KT_OK;
-    }
-
-    size_t          width  = kt_summary_width(summary);
-    kt_statistic_t *stats  = calloc(width, sizeof *stats);
-    kt_err_t        err    = stats ? kt_summary_statistics(summary, stats) : KT_ENOMEM;
-    bool            within = true;
-    for (size_t i = 0; i < width && !err; i++)
-        within = within && stats[i].min >= desc->min && stats[i].max <= desc->max;
-
-    // A file whose samples are far beyond full scale can leave the feature table's ranges; its other values stay.
-    if (err == KT_ENOTFOUND)
+    else if (!stats)
         kt_document_null(document, feature, "the sound has no samples");
-    else if (!err && !within)
+    else if (!within)
         kt_document_null(document, feature, "out of range: samples far beyond full scale");
-    else if (!err)
-        kt_document_statistics(document, feature, stats, width);
-    free(stats);
-    return err == KT_ENOTFOUND ? KT_OK : err;
+    else
+        kt_document_statistics(document, feature, stats + self->first[row], self->first[row + 1] - self->first[row]);
 }
 
 static kt_err_t
 spectral_finish(const void *state, kt_document_t *document)
 {
-    kt_err_t err = KT_OK;
-    for (size_t i = 0; i < ROWS && !err; i++)
-        err = write_row(state, i, document);
-    return err;
+    const spectral_t *self  = state;
+    kt_statistic_t   *stats = calloc(self->first[ROWS], sizeof *stats);
+    kt_err_t          err   = stats ? kt_summary_statistics(self->summary, stats) : KT_ENOMEM;
+    const bool        empty = err == KT_ENOTFOUND;
+    for (size_t i = 0; i < ROWS && (!err || empty); i++)
+        write_row(self, i, empty ? NULL : stats, document);
+    free(stats);
+    return empty ? KT_OK : err;
 }
 
 const kt_module_t kt_module_spectral = {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #ifdef KT_CUDA_SIM
+#include "kernels/cuda/columns.h"
 #include "kernels/cuda/cqt.h"
 #include "kernels/cuda/image.h"
 #include "kernels/cuda/tables.h"
@@ -126,6 +127,34 @@ figures_of_cqt(void)
     free(in);
 }
 
+// Of the rows and matrices of a minute at 22,050 Hz whose statistics a song has (node/audio/spectral.c).
+static void
+figures_of_columns(void)
+{
+    enum { N_FFT = 2048, HOP = 512, FRAMES = 60 * 22050 / HOP, COLUMNS = 185, QUANTILES = 257, ROOM = 192 };
+    static const char *const names[] = {"kt_columns_kernel", "kt_column_kernel"};
+    static const char *const what[]  = {"statistics, columns", "statistics, sort and sums"};
+    // A subtraction and an addition for the mean, a multiplication more for the deviation.
+    const gpu_cost_t cost[2] = {{0}, {.fp64 = 5.0 * COLUMNS}};
+    float           *in      = gpu_host((size_t)ROOM * FRAMES, sizeof *in);
+    for (size_t i = 0; i < (size_t)ROOM * FRAMES; i++)
+        in[i] = (float)(int32_t)((uint32_t)i * 2654435761U);
+    const kt_cuda_columns_t columns = {.frames    = FRAMES,
+                                       .quantiles = QUANTILES,
+                                       .columns   = COLUMNS,
+                                       .in        = gpu_copy(in, (size_t)ROOM * FRAMES * sizeof *in),
+                                       .keys      = gpu_new((size_t)ROOM * FRAMES * sizeof(uint32_t)),
+                                       .moments   = gpu_new(COLUMNS * sizeof(kt_column_moments_t)),
+                                       .quantile  = gpu_new((size_t)COLUMNS * QUANTILES * sizeof(float))};
+    gpu_must(kt_cuda_columns(&columns, NULL) == KT_OK && cudaDeviceSynchronize() == cudaSuccess, *names);
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        print_counted(names[k], what[k], N_FFT, HOP, FRAMES, &cost[k]);
+    void *const all[] = {columns.in, columns.keys, columns.moments, columns.quantile};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        gpu_free(all[i]);
+    free(in);
+}
+
 static void
 figure_of_pictures(void)
 {
@@ -154,6 +183,7 @@ gpu_figures(void)
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         figure_of(&figures[i]);
     figures_of_cqt();
+    figures_of_columns();
     figure_of_pictures();
     return cudasim_finish() == 0 ? 0 : 1;
 }

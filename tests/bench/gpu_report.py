@@ -22,7 +22,7 @@ import spills  # noqa: E402
 
 PAGE = ROOT / "docs/gpu.md"
 BEGIN, END = "<!-- tables of tests/bench/gpu_report.py -->\n", "<!-- end of the tables -->\n"
-RATE_HZ, FILE_S = 22050, 240
+RATE_HZ, FILE_S, COLUMNS = 22050, 240, 185
 
 
 class Device:
@@ -118,15 +118,19 @@ def limits(report):
 
 
 def node_passes(device):
-    """The GPU's work for a file: (kernels, frames). A pass reads its samples once, and its last kernel writes its rows."""
+    """The GPU's work for a file: (kernels, frames, bytes in and out per frame). A pass reads its samples once, and its last
+    kernel writes its rows; statistics read eight columns at a time and write 257 quantiles of each column."""
     def of(what, n_fft):
         return next(f for f in device.found if f.what.startswith(what) and f.n_fft == n_fft)
     frames, beats = FILE_S * RATE_HZ // 512 + 1, FILE_S * RATE_HZ // 220 + 1
     cqt = [of(f"constant-Q, {part}", 1024) for part in ("octaves", "transforms", "sum")]
-    return [([of("first pass, all", 2048)], frames),
-            ([of("second pass, chroma", 2048)], frames),
-            ([of("first pass, mel", 1024)], beats),
-            (cqt, frames)]
+    passes = [([of("first pass, all", 2048)], frames),
+              ([of("second pass, chroma", 2048)], frames),
+              ([of("first pass, mel", 1024)], beats),
+              (cqt, frames)]
+    columns = [of(f"statistics, {part}", 2048) for part in ("columns", "sort and sums")]
+    return [(run, n, 4 * run[0].hop, run[-1].written) for run, n in passes] + [
+        (columns, frames, columns[0].read, COLUMNS * (40 + 4 * 257) / frames)]
 
 
 def cpu_ms(row):
@@ -142,8 +146,8 @@ def file_table(decode, rest):
     rows = []
     for device in DEVICES:
         passes = node_passes(device)
-        kernels = sum(f.least(device) * n for run, n in passes for f in run) * 1e-9
-        bus = max(sum(4 * run[0].hop * n for run, n in passes), sum(run[-1].written * n for run, n in passes)) / device.bus
+        kernels = sum(f.least(device) * n for run, n, _, _ in passes for f in run) * 1e-9
+        bus = max(sum(there * n for _, n, there, _ in passes), sum(back * n for _, n, _, back in passes)) / device.bus
         rate = 1 / max(kernels, bus)
         rows.append([device.name, f"{kernels * 1e6:,.0f} us, {1 / kernels:,.0f}", f"{bus * 1e6:,.0f} us, {1 / bus:,.0f}",
                      f"{rate:,.0f}", f"{cores_for(rate, decode):,.0f}", f"{cores_for(rate, rest):,.0f}"])
@@ -162,7 +166,7 @@ def core_table(decode, rest, alone):
 def node():
     opened, resampled = cpu_ms("open, digest"), cpu_ms("resampling to 22,050 Hz")
     alone = opened + cpu_ms("all of them together")
-    taken = cpu_ms("rows, tuning, chroma, mfcc, onset") + cpu_ms("constant-Q, tonnetz") + float(
+    taken = cpu_ms("rows, tuning, chroma, mfcc, onset") + cpu_ms("constant-Q, tonnetz") + cpu_ms("summaries") + float(
         re.search(r"mel rows at a finer hop \(([\d.]+)\)", (ROOT / "docs/performance.md").read_text(encoding="utf-8"))[1])
     decode, rest = opened + resampled, alone - taken
     yield "### Files a second, and where decoding becomes the limit"

@@ -55,9 +55,9 @@ static const struct {
     const char *name;
     void (*run)(bool all);
 } GROUPS[] = {
-    {"rows", check_all_rows},     {"edges", check_all_edges},    {"batches", check_batches},
-    {"segments", check_segments}, {"images", check_cuda_images}, {"traffic", check_all_traffic},
-    {"cqt", check_cuda_cqt},
+    {"rows", check_all_rows},     {"edges", check_all_edges},      {"batches", check_batches},
+    {"segments", check_segments}, {"images", check_cuda_images},   {"traffic", check_all_traffic},
+    {"cqt", check_cuda_cqt},      {"columns", check_cuda_columns},
 };
 enum { N_GROUPS = sizeof GROUPS / sizeof *GROUPS };
 
@@ -116,7 +116,7 @@ main(int argc, char **argv)
     options_t options = {.seeds = 5, .first = 1};
     if (!read_options(argc, argv, &options)) {
         fprintf(stderr, "usage: kernel_check_cuda [--seeds N] [--first SEED] [--quick]\n"
-                        "                         [--only rows|edges|batches|segments|images|traffic|cqt]\n");
+                        "                         [--only rows|edges|batches|segments|images|traffic|cqt|columns]\n");
         return 2;
     }
     const cudaError_t error = gpu_probe(&devices);

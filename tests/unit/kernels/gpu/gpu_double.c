@@ -2,6 +2,7 @@
 
 #include "kernels/audio/cqt.h"
 #include "kernels/audio/plan.h"
+#include "kernels/gpu/columns.h"
 #include "kernels/gpu/cqt.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
@@ -190,12 +191,29 @@ compute_cqt(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *ba
     kt_plan_destroy(&plan);
 }
 
+static void
+compute_columns(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch, const kt_gpu_layout_t *layout,
+                const kt_gpu_part_t *part)
+{
+    kt_gpu_columns_config_t config;
+    kt_gpu_columns_args_t   args;
+    memcpy(&config, batch->config, sizeof config);
+    memcpy(&args, part->args, sizeof args);
+    const float *item = (const float *)(void *)(lane->in + part->in);
+    for (uint32_t i = 0; i * KT_GPU_ITEM_COLUMNS < args.columns; i++) {
+        const kt_columns_matrix_t matrix = {item + (size_t)i * config.frames * KT_GPU_ITEM_COLUMNS,
+                                            KT_GPU_ITEM_COLUMNS};
+        const kt_column_set_t     one    = {&matrix, 1, config.frames, config.quantiles};
+        cr_assert_eq(kt_device_columns(self->cpu, &one, item_at(lane, batch, layout, 0, part->first + i),
+                                       item_at(lane, batch, layout, 1, part->first + i)),
+                     KT_OK);
+    }
+}
+
 static void (*const COMPUTE[KT_GPU_KINDS])(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch,
                                            const kt_gpu_layout_t *layout, const kt_gpu_part_t *part) = {
-    [KT_GPU_FRONTEND] = compute_frames,
-    [KT_GPU_CHROMA]   = compute_frames,
-    [KT_GPU_IMAGE]    = compute_images,
-    [KT_GPU_CQT]      = compute_cqt,
+    [KT_GPU_FRONTEND] = compute_frames, [KT_GPU_CHROMA] = compute_frames,   [KT_GPU_IMAGE] = compute_images,
+    [KT_GPU_CQT] = compute_cqt,         [KT_GPU_COLUMNS] = compute_columns,
 };
 
 static void

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "tests/unit/kernels/gpu/gpu_film.h"
 #include "tests/unit/kernels/gpu/gpu_fixture.h"
+#include "tests/unit/kernels/gpu/gpu_table.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -150,6 +151,36 @@ constant_q_agrees(const char *seed)
         free(made[i]);
     free(cpu);
     check_clean();
+}
+
+// Whole, and in pieces; sums in another order.
+static void
+columns_agree(const char *seed)
+{
+    static table_t want, got;
+    for (size_t i = 0; i < 2; i++) {
+        const size_t  frames = i ? 2000 : 300;
+        kt_gpu_opts_t opts   = KT_GPU_DEFAULTS;
+        opts.max_bytes       = i ? 1 << 20 : 0;
+        kt_gpus_t *gpus      = open_sim(seed, opts);
+        table_run(&want, frames, NULL);
+        table_run(&got, frames, gpus);
+        cr_assert_eq(got.info.replaced, 0);
+        cr_assert_eq(info_of(gpus).parts > 1, i);
+        table_same(&want, &got, frames, 1e-13);
+        kt_gpus_close(&gpus);
+    }
+    check_clean();
+}
+
+Test(gpu_sim, columns_are_the_processors_in_order)
+{
+    columns_agree("0");
+}
+
+Test(gpu_sim, columns_are_the_processors_at_random)
+{
+    columns_agree("4");
 }
 
 Test(gpu_sim, constant_q_is_the_processors_in_order)
@@ -411,7 +442,7 @@ Test(gpu_sim, a_warm_up_takes_the_memory_and_shows_the_first_error)
     cr_assert(strstr(refusals[0], "the plan failed: cudaErrorInvalidDeviceFunction"), "%s", refusals[0]);
     cr_assert_eq(kt_gpus_warm_up(gpus, sound.plan), KT_OK);
     cr_assert_gt(info_of(gpus).pool_bytes, 0);
-    cr_assert_eq(info_of(gpus).batches, 3);
+    cr_assert_eq(info_of(gpus).batches, 4);
     cr_assert_eq(info_of(gpus).lost, 0);
     sound_free(&sound);
     kt_gpus_close(&gpus);

@@ -1,6 +1,7 @@
 // A node's GPUs and a worker's device, on a GPU that is none (gpu_double.h).
 #include "common/clock.h"
 #include "common/log.h"
+#include "kernels/gpu/columns.h"
 #include "kernels/gpu/cqt.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
@@ -8,6 +9,7 @@
 #include "tests/unit/kernels/gpu/gpu_double.h"
 #include "tests/unit/kernels/gpu/gpu_film.h"
 #include "tests/unit/kernels/gpu/gpu_fixture.h"
+#include "tests/unit/kernels/gpu/gpu_table.h"
 
 enum { FRAMES = 40 };
 
@@ -178,6 +180,66 @@ Test(gpu, refused_constant_q_is_the_processors)
     kt_gpus_t *gpus   = open_double(1, KT_GPU_DEFAULTS);
     gpu_double.refuse = KT_EINVAL;
     cqt_check(&gpu_defaults, FRAMES, gpus, 0, 1);
+    kt_gpus_close(&gpus);
+}
+
+static void
+columns_check(size_t frames, kt_gpus_t *gpus, uint64_t replaced)
+{
+    static table_t want, got;
+    table_run(&want, frames, NULL);
+    table_run(&got, frames, gpus);
+    table_same(&want, &got, frames, 0);
+    cr_assert_eq(got.info.replaced, replaced);
+}
+
+Test(gpu, statistics_of_columns_are_computed_whole_and_in_pieces)
+{
+    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+    kt_gpus_t    *gpus = open_double(1, opts);
+    columns_check(1, gpus, 0);
+    columns_check(1000, gpus, 0);
+    cr_assert_eq(info_of(gpus).parts, 2);
+    kt_gpus_close(&gpus);
+    opts.max_bytes = 1 << 20;  // a slot takes 80 KB of input
+    gpus           = open_double(1, opts);
+    columns_check(2000, gpus, 0);
+    cr_assert_eq(info_of(gpus).parts, 4);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, columns_that_no_slot_takes_are_the_processors)
+{
+    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+    opts.max_bytes     = 1 << 20;
+    kt_gpus_t *gpus    = open_double(1, opts);
+    columns_check(4000, gpus, 0);
+    cr_assert_eq(gpu_double.n_batches, 0);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, refused_columns_are_the_processors)
+{
+    kt_gpus_t *gpus   = open_double(1, KT_GPU_DEFAULTS);
+    gpu_double.refuse = KT_EINVAL;
+    columns_check(50, gpus, 1);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, columns_without_frames_or_quantiles_are_an_error)
+{
+    const float               value   = 1;
+    const kt_columns_matrix_t matrix  = {&value, 1};
+    const kt_column_set_t     wrong[] = {{&matrix, 1, 0, 2}, {&matrix, 1, 1, 1}};
+    kt_gpus_t                *gpus    = open_double(1, KT_GPU_DEFAULTS);
+    kt_device_t              *device  = NULL;
+    kt_column_moments_t       moments;
+    float                     quantile[2];
+    cr_assert_eq(kt_device_gpu(&device, gpus, NULL), KT_OK);
+    for (size_t i = 0; i < 2; i++)
+        cr_assert_eq(kt_device_columns(device, &wrong[i], &moments, quantile), KT_EINVAL);
+    cr_assert_eq(gpu_double.n_batches, 0);
+    kt_device_destroy(&device);
     kt_gpus_close(&gpus);
 }
 
@@ -369,19 +431,22 @@ Test(gpu, a_host_without_the_library_has_a_reason)
 // Of all kinds, with everything that they can give.
 Test(gpu, the_layout_meets_its_contract)
 {
-    sound_t                sound  = sound_new(&gpu_defaults, 3, 1);
-    const kt_rows_t        rows   = {.row[KT_ROW_MEL] = sound.row[KT_ROW_MEL],
-                                     .row[KT_ROW_RMS] = sound.row[KT_ROW_RMS],
-                                     .peaks           = &sound.peaks,
-                                     .cqt_peaks       = &sound.cqt_peaks};
-    const kt_gpu_frames_t  frames = {.plan = sound.plan, .span = &sound.span, .rows = &rows, .chroma = sound.chroma};
-    const kt_image_span_t  span   = {.n = 1, .width = 320, .height = 180};
-    const kt_gpu_images_t  images = {.span = &span};
-    const kt_gpu_cqt_t     cqt    = {.config = {22050, 512, 1024, 0}};
-    const kt_gpu_request_t all[]  = {{&kt_gpu_frontend_kind, &frames, 3},
-                                     {&kt_gpu_chroma_kind, &frames, 3},
-                                     {&kt_gpu_image_kind, &images, 1},
-                                     {&kt_gpu_cqt_kind, &cqt, 3}};
+    sound_t                sound   = sound_new(&gpu_defaults, 3, 1);
+    const kt_rows_t        rows    = {.row[KT_ROW_MEL] = sound.row[KT_ROW_MEL],
+                                      .row[KT_ROW_RMS] = sound.row[KT_ROW_RMS],
+                                      .peaks           = &sound.peaks,
+                                      .cqt_peaks       = &sound.cqt_peaks};
+    const kt_gpu_frames_t  frames  = {.plan = sound.plan, .span = &sound.span, .rows = &rows, .chroma = sound.chroma};
+    const kt_image_span_t  span    = {.n = 1, .width = 320, .height = 180};
+    const kt_gpu_images_t  images  = {.span = &span};
+    const kt_gpu_cqt_t     cqt     = {.config = {22050, 512, 1024, 0}};
+    const kt_column_set_t  table   = {.frames = 3, .quantiles = 257};
+    const kt_gpu_columns_t columns = {.columns = &table, .width = 9};
+    const kt_gpu_request_t all[]   = {{&kt_gpu_frontend_kind, &frames, 3},
+                                      {&kt_gpu_chroma_kind, &frames, 3},
+                                      {&kt_gpu_image_kind, &images, 1},
+                                      {&kt_gpu_cqt_kind, &cqt, 3},
+                                      {&kt_gpu_columns_kind, &columns, 2}};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
         kt_gpu_batch_t batch = {0};
         all[k].kind->describe(all[k].work, &batch);

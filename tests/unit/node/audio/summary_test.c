@@ -1,4 +1,3 @@
-#include "node/audio/sort.h"
 #include "node/audio/summary.h"
 #include "tests/unit/node/audio/track_fixture.h"
 
@@ -16,35 +15,16 @@ by_float(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-Test(sort, gives_ascending_order_for_any_count)
-{
-    for (size_t n = 0; n < 3000; n = n * 2 + 1) {
-        float *values = ax_noise(n, (unsigned)n), *expected = ax_noise(n, (unsigned)n), *scratch = ax_noise(n, 1);
-        qsort(expected, n, sizeof *expected, by_float);
-        kt_sort_floats(values, scratch, n);
-        cr_assert_eq(memcmp(values, expected, n * sizeof *values), 0, "n %zu", n);
-        free(values);
-        free(expected);
-        free(scratch);
-    }
-}
-
-Test(sort, puts_infinities_at_the_ends)
-{
-    float values[100] = {INFINITY, -INFINITY, -1e-40f, 3e38f, -3e38f}, scratch[100];
-    kt_sort_floats(values, scratch, 100);
-    cr_assert(isinf(values[0]) && values[0] < 0 && isinf(values[99]) && values[99] > 0);
-    cr_assert_eq(values[1], -3e38f);
-    cr_assert_eq(values[2], -1e-40f);
-}
-
 static kt_summary_t *
 folded(const float *rows, const size_t *parts, size_t n)
 {
     kt_summary_t *summary = NULL;
+    kt_device_t  *device  = NULL;
+    cr_assert_eq(kt_device_cpu(&device, NULL), KT_OK);
     cr_assert_eq(kt_summary_new(&summary, WIDTH, KT_QUANTILES), KT_OK);
     for (size_t i = 0; i < n; rows += parts[i++] * WIDTH)
-        cr_assert_eq(kt_summary_fold(summary, rows, parts[i]), KT_OK);
+        cr_assert_eq(kt_summary_fold(summary, device, &(kt_columns_matrix_t){rows, WIDTH}, 1, parts[i]), KT_OK);
+    kt_device_destroy(&device);
     return summary;
 }
 

@@ -1,5 +1,6 @@
 // The kinds without a device: what they need, what of a request lies in a part, what they read from results.
 #include "kernels/audio/plan.h"
+#include "kernels/gpu/columns.h"
 #include "kernels/gpu/cqt.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
@@ -111,6 +112,69 @@ Test(gpu_kinds, constant_q_brings_zeros_where_the_stream_is_not)
     }
     free(pcm);
     free(to);
+}
+
+// Columns 0 .. 17 of three matrices, two frames; the item of columns 8 .. 15 has parts of all of them.
+Test(gpu_kinds, columns_go_through_the_matrices)
+{
+    enum { FRAMES = 2, WIDTH = 18, WIDE = KT_GPU_ITEM_COLUMNS, ITEMS = 3 };
+    static const size_t    widths[] = {9, 1, 8};
+    float                  values[FRAMES * WIDTH], *at = values, to[FRAMES * WIDE * ITEMS];
+    kt_columns_matrix_t    matrices[3];
+    const kt_column_set_t  columns             = {matrices, 3, FRAMES, 5};
+    kt_column_moments_t    moments[WIDTH]      = {0};
+    float                  quantile[WIDTH * 5] = {0};
+    const kt_gpu_columns_t work                = {&columns, WIDTH, moments, quantile};
+    kt_gpu_batch_t         batch               = {0};
+    kt_gpu_columns_args_t  args;
+    for (size_t m = 0, before = 0; m < 3; at += FRAMES * widths[m], before += widths[m++]) {
+        matrices[m] = (kt_columns_matrix_t){at, widths[m]};
+        for (size_t i = 0; i < FRAMES * widths[m]; i++)
+            at[i] = (float)(100 * (i / widths[m]) + before + i % widths[m]);
+    }
+    kt_gpu_columns_kind.describe(&work, &batch);
+    cr_assert_eq(batch.shape.first_bytes, FRAMES * WIDE * sizeof(float));
+    cr_assert_eq(batch.shape.next_bytes, batch.shape.first_bytes);
+    for (size_t first = 0; first < ITEMS; first++) {
+        kt_gpu_columns_kind.copy_in(&work, first, ITEMS - first, to);
+        kt_gpu_columns_kind.describe_part(&work, first, ITEMS - first, &args);
+        cr_assert_eq(args.columns, WIDTH - first * WIDE);
+        for (size_t c = first * WIDE; c < WIDTH; c++)
+            for (size_t f = 0; f < FRAMES; f++)
+                cr_assert_eq(to[(c / WIDE - first) * FRAMES * WIDE + f * WIDE + c % WIDE], (float)(100 * f + c),
+                             "from item %zu: column %zu, frame %zu", first, c, f);
+    }
+}
+
+Test(gpu_kinds, results_of_columns_that_do_not_exist_are_left_out)
+{
+    enum { WIDTH = 9, WIDE = KT_GPU_ITEM_COLUMNS, QUANTILES = 3, ITEMS = 4 };  // of two files' parts
+    const kt_column_set_t  columns                           = {.frames = 1, .quantiles = QUANTILES};
+    kt_column_moments_t    moments[WIDTH + 1]                = {0};
+    float                  quantile[(WIDTH + 1) * QUANTILES] = {0};
+    const kt_gpu_columns_t work                              = {&columns, WIDTH, moments, quantile};
+    const kt_gpu_part_t    part                              = {.first = 2, .items = 2};
+    kt_gpu_batch_t         batch                             = {0};
+    kt_gpu_layout_t        layout;
+    kt_gpu_columns_kind.describe(&work, &batch);
+    kt_gpu_layout(batch.shape.section, batch.wanted, ITEMS, &layout);
+    char *bytes = calloc(1, layout.bytes);
+    cr_assert(bytes);
+    kt_column_moments_t *m = (kt_column_moments_t *)(void *)(bytes + layout.at[0]);
+    float               *q = (float *)(void *)(bytes + layout.at[1]);
+    for (size_t c = 0; c < ITEMS * WIDE; c++) {
+        m[c].mean = (double)c;
+        for (size_t i = 0; i < QUANTILES; i++)
+            q[c * QUANTILES + i] = (float)(10 * c + i);
+    }
+    cr_assert_eq(kt_gpu_columns_kind.copy_out(&work, 0, &(kt_gpu_results_t){bytes, &layout, &part, 3}), KT_OK);
+    for (size_t c = 0; c < WIDTH; c++) {
+        cr_assert_eq(moments[c].mean, (double)(2 * WIDE + c));
+        cr_assert_eq(quantile[c * QUANTILES + 2], (float)(10 * (2 * WIDE + c) + 2));
+    }
+    cr_assert_eq(moments[WIDTH].mean, 0);
+    cr_assert_eq(quantile[WIDTH * QUANTILES], 0);
+    free(bytes);
 }
 
 // An octave's samples are those that the filter needs for the next one, and its frames.

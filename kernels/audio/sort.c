@@ -1,4 +1,4 @@
-#include "node/audio/sort.h"
+#include "kernels/audio/sort.h"
 
 #include <stdint.h>
 #include <string.h>
