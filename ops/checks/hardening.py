@@ -34,7 +34,7 @@ def main():
         missing = faults(build / name)
         bad += bool(missing)
         print(f"{name}: {'lacks ' + ', '.join(missing) if missing else 'hardened'}")
-    objects = sorted(build.glob("*/CMakeFiles/*.dir/*.c.o"))
+    objects = sorted(path for path in build.rglob("*.c.o") if "tests" not in path.relative_to(build).parts)
     unmarked = [path for path in objects if "IBT, SHSTK" not in readelf("-n", path)]
     print(f"{len(objects)} objects, {len(unmarked)} without branch targets and shadow stack: {' '.join(p.name for p in unmarked[:5])}")
     return 1 if bad or unmarked or not objects else 0

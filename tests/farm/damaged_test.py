@@ -112,15 +112,20 @@ class Waiting(unittest.TestCase):
             farm.start(["a"])
             farm.nodes["a"].stop()
             farm.submit(1, 9)
+            farm.coordinator.stop()
             with sqlite3.connect(farm.path("ledger.sqlite"), timeout=30) as ledger:
                 ledger.execute("UPDATE inputs SET file_path = '/music/other.mp3' WHERE job = 2")
                 ledger.execute("UPDATE inputs SET message_id = 'another' WHERE job = 3")
+                ledger.execute("UPDATE inputs SET body = '{' WHERE job = 4")
+                ledger.execute("UPDATE inputs SET body = substr(body, 1, length(body) - 1) || printf(',\"x\":\"%.300000c\"}', 'x') WHERE job = 5")
             ledger.close()
+            farm.start_coordinator()
             farm.start_node("a")
             farm.wait_finished(9)
             jobs = {job["job"]: job for job in farm.get("/v1/jobs")["jobs"]}
-            self.assertEqual({n: jobs[n]["error"] for n in (2, 3)}, {2: "EBADDATA", 3: "EBADDATA"})
-            self.assertEqual({jobs[n]["state"] for n in (1, *range(4, 10))}, {"done"})
+            self.assertEqual({n: jobs[n]["error"] for n in (2, 3, 4, 5)},
+                             {2: "EBADDATA", 3: "EBADDATA", 4: "EMESSAGE", 5: "EMESSAGE"})
+            self.assertEqual({jobs[n]["state"] for n in (1, *range(6, 10))}, {"done"})
             self.assertEqual(farm.coordinator.text().count("JOB-FAILED job=2 "), 3, "the node's, and two of the coordinator's")
 
 
