@@ -14,7 +14,8 @@ check_job(const kt_sched_t *self, const kt_sched_job_t *job, counts_t *counts)
     kt_assert(job->state < KT_SCHED_JOB_NEW);
     counts->states[job->state]++;
     counts->jobs++;
-    counts->doubts += job->doubt != NULL;
+    counts->doubts += (job->doubt != NULL) + (job->agrees != NULL);
+    kt_assert(!job->agrees || (job->doubt && job->doubt != job->agrees));
     counts->open += job->claimed && job->state <= KT_SCHED_JOB_RUNNING;
     bool with_node = job->state == KT_SCHED_JOB_SENT || job->state == KT_SCHED_JOB_RUNNING;
     kt_assert((job->node != NULL) == with_node);

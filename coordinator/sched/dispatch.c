@@ -23,11 +23,21 @@ dispatch_claim(kt_sched_t *self)
     kt_sched_emit(self, KT_ACT_CLAIM)->count = (uint32_t)room;
 }
 
+// A node of a name on which it failed, while one of another name is there to be asked.
+static bool
+is_doubted(const kt_sched_t *self, const kt_sched_job_t *job, const kt_sched_node_t *node)
+{
+    bool failed = job->doubt == node->name || (job->agrees && job->agrees == node->name);
+    if (!failed || self->now_ms >= job->doubt_until_ms)
+        return false;
+    return !job->agrees || self->n_usable > 2 || kt_sched_node_unasked(self, job);
+}
+
 static bool
 dispatch_suits(const kt_sched_t *self, const kt_sched_job_t *job, const kt_sched_node_t *node)
 {
     bool avoided = job->avoid == node->name->text && self->now_ms < job->avoid_until_ms;
-    bool doubted = job->doubt == node->name && self->now_ms < job->doubt_until_ms;
+    bool doubted = is_doubted(self, job, node);
     return self->n_usable < 2 || (!avoided && !doubted);
 }
 

@@ -268,11 +268,18 @@ void
 kt_sched_job_doubt(kt_sched_job_t *job, kt_node_name_t *name, kt_err_t err)
 {
     kt_assert(job->state != KT_SCHED_JOB_READY);
-    if (job->doubt)
-        job->doubt->doubts--;
+    kt_node_name_t **place = job->doubt && job->doubt != name ? &job->agrees : &job->doubt;
+    if (!name && job->agrees)
+        job->agrees->doubts--;
+    if (!name) {
+        place       = &job->doubt;
+        job->agrees = NULL;
+    }
+    if (*place)
+        (*place)->doubts--;
     if (name)
         name->doubts++;
-    job->doubt     = name;
+    *place         = name;
     job->doubt_err = err;
 }
 

@@ -515,6 +515,16 @@ kt_sched_node_others(const kt_sched_t *self, const kt_sched_node_t *node)
     return self->n_usable > (size_t)node->counted;  // one node per name: settle_namesakes
 }
 
+bool
+kt_sched_node_unasked(const kt_sched_t *self, const kt_sched_job_t *job)
+{
+    const kt_node_name_t *here = job->node ? job->node->name : NULL;
+    for (const kt_sched_node_t *node = self->nodes; node; node = node->next)
+        if (kt_sched_node_usable(node) && node->name != job->doubt && node->name != job->agrees && node->name != here)
+            return true;
+    return false;
+}
+
 static void
 name_age(kt_node_name_t *name)
 {

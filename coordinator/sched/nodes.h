@@ -31,6 +31,8 @@ void     kt_sched_node_crash(kt_sched_t *self, kt_node_name_t *name, kt_run_id_t
 void kt_sched_name_refute(kt_sched_t *self, kt_node_name_t *name, const kt_sched_node_t *by, kt_err_t err);
 void kt_sched_name_succeed(kt_node_name_t *name);
 bool kt_sched_node_others(const kt_sched_t *self, const kt_sched_node_t *node);  // another name may get work
+// Whether a name may get work that is neither the job's present one nor one on which it failed in a way of the node.
+bool kt_sched_node_unasked(const kt_sched_t *self, const kt_sched_job_t *job);
 
 void kt_sched_node_drain(kt_sched_t *self, const char *name, bool on);
 void kt_sched_nodes_tidy(kt_sched_t *self);  // drops unused names; call before any name is borrowed

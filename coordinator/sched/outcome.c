@@ -62,12 +62,14 @@ kt_sched_job_fail(kt_sched_t *self, kt_sched_job_t *job, kt_err_t err, void *doc
 void
 kt_sched_job_refute(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_node_t *by)
 {
-    kt_node_name_t *name = job->doubt;
-    if (!name || name == by->name || job->node != by)
+    kt_node_name_t *name = job->doubt, *agrees = job->agrees;
+    if (!name || name == by->name || agrees == by->name || job->node != by)
         return;
     kt_err_t err = job->doubt_err;
     kt_sched_job_doubt(job, NULL, KT_OK);
     kt_sched_name_refute(self, name, by, err);
+    if (agrees)
+        kt_sched_name_refute(self, agrees, by, err);
 }
 
 void

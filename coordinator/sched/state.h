@@ -50,13 +50,14 @@ struct kt_sched_job {
     uint32_t             lost_unstarted;  // lost with a node before STARTED arrived
     uint32_t             stalls;          // taken back from stalled nodes although it had started
     uint32_t             cost_ms;
-    kt_node_name_t      *doubt;  // on which it failed in a way that may be of the node; NULL: none
-    const char          *avoid;  // name of a node that should not have it next (compared, never read)
-    int64_t              avoid_until_ms, doubt_until_ms;
-    kt_err_t             err, doubt_err;  // FAILING; of the doubt
-    void                *tag, *payload, *document;
-    kt_node_handle_t     waiting_ack[SCHED_WAITING_ACK];  // nodes that keep the outcome until they get an ACK
-    uint32_t             n_waiting_ack, outcome_attempt;
+    // On which it failed in a way that may be of the node, and another that agrees, if a third is asked; NULL: none.
+    kt_node_name_t  *doubt, *agrees;
+    const char      *avoid;  // name of a node that should not have it next (compared, never read)
+    int64_t          avoid_until_ms, doubt_until_ms;
+    kt_err_t         err, doubt_err;  // FAILING; of the doubt
+    void            *tag, *payload, *document;
+    kt_node_handle_t waiting_ack[SCHED_WAITING_ACK];  // nodes that keep the outcome until they get an ACK
+    uint32_t         n_waiting_ack, outcome_attempt;
 };
 
 struct kt_node_name {

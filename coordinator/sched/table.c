@@ -167,12 +167,17 @@ is_blamed_attempt(const kt_sched_job_t *job, uint32_t attempt)
     return attempt <= job->blames * SCHED_SENDINGS;
 }
 
-// It may be of the node, none of another name has said so too, and there is one.
+// It may be of the node, and there is another name to ask: a second one, and a third one where there is one in time, so
+// that two broken nodes do not decide about the files of all.
 static bool
 is_doubtful(const kt_sched_t *self, const kt_sched_job_t *job, kt_err_t err)
 {
-    return kt_err_scope(err) == KT_SCOPE_NODE && (!job->doubt || job->doubt == job->node->name) &&
-           kt_sched_node_others(self, job->node);
+    const kt_node_name_t *name = job->node->name;
+    if (kt_err_scope(err) != KT_SCOPE_NODE || !kt_sched_node_others(self, job->node))
+        return false;
+    if (!job->doubt || (job->doubt == name && !job->agrees))
+        return true;
+    return !job->agrees && self->now_ms < job->doubt_until_ms && kt_sched_node_unasked(self, job);
 }
 
 // No attempt of the file: its errors have their own limit.

@@ -179,6 +179,22 @@ class Verdicts(unittest.TestCase):
             self.assertEqual((queue["done"], queue["failed"]), (sent, 0))
             wait_for(lambda: "EROOT" in json.dumps(farm.get("/v1/nodes")), "the reason, which comes with the ledger's list")
 
+    def test_two_of_three_nodes_without_their_mounts_fail_no_job(self):
+        with Farm(**NOOP) as farm:
+            os.mkdir(farm.path("empty"))
+            farm.start(["a"])
+            for name in ("unfit", "unwell"):
+                farm.allow(farm.make_key(name), name)
+            farm.coordinator.process.send_signal(signal.SIGHUP)
+            for name in ("unfit", "unwell"):
+                farm.start_node(name, ANALYZER_TEST_FAULT="", ANALYZER_MEDIA_ROOTS=farm.path("empty"))
+            wait_for(lambda: farm.get("/v1/status")["nodes"]["live"] == 3, "the nodes")
+            farm.submit(0, 300)
+            farm.wait_finished(300)
+            queue = farm.get("/v1/queue")
+            self.assertEqual((queue["done"], queue["failed"]), (300, 0))
+            self.assertIn("JOB-DOUBTED", farm.coordinator.text())
+
     def test_a_file_that_two_nodes_do_not_find_has_failed(self):
         with Farm(ANALYZER_MEDIA_ROOTS="/nowhere").start(["a", "b"]) as farm:
             farm.submit(0, 3)

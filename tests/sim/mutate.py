@@ -112,13 +112,14 @@ MUTATIONS = {
     "a stalled node gets more files": [
         (NODES, "node->refused || node->stalled || room == 0", "node->refused || room == 0")],
     "what one node does not find has failed": [
-        (TABLE, "return kt_err_scope(err) == KT_SCOPE_NODE && ", "return err == KT_OK && kt_err_scope(err) && ")],
+        (TABLE, "    if (!job->doubt || (job->doubt == name && !job->agrees))", "    if (job->doubt == name && !job->agrees)")],
     "a file that a node does not find goes there again": [
         (DISPATCH, "return self->n_usable < 2 || (!avoided && !doubted);",
          "return self->n_usable < 2 || (!avoided && (!doubted || job));"),
-        (TABLE, "(!job->doubt || job->doubt == job->node->name) &&", "!job->doubt &&")],
+        (TABLE, "    if (!job->doubt || (job->doubt == name && !job->agrees))", "    if (!job->doubt)"),
+        (TABLE, "    return !job->agrees && self->now_ms < job->doubt_until_ms && kt_sched_node_unasked(self, job);", "    return false;")],
     "a doubt is refuted by a node that was not given the file": [
-        (OUTCOME, "if (!name || name == by->name || job->node != by)", "if (!name)")],
+        (OUTCOME, "if (!name || name == by->name || agrees == by->name || job->node != by)", "if (!name)")],
     "an outcome needs no credential": [
         (RECEIVER, "if (!kt_dispatcher_knows(self->dispatcher, peer, event.id, event.attempt, outcome->credential)) {",
          "if (!outcome->document.n) {")],

@@ -68,6 +68,60 @@ Test(sched_verdict, it_goes_to_another_name_which_may_agree)
     cr_assert_eq(sched_one(KT_ACT_ACK)->node, B);
 }
 
+Test(sched_verdict, of_three_names_two_that_agree_do_not_decide_before_the_third)
+{
+    static const kt_err_t THIRD[] = {KT_OK, KT_EFORMAT, KT_EACCESS};
+    two_nodes(0, 0);
+    sched_hello_as(C, "gamma", 3);
+    for (uint64_t job = 1; job <= sizeof THIRD / sizeof *THIRD; job++) {
+        uint32_t attempt;
+        sched_beat(B, 99, 0, NULL, 0);
+        sched_beat(C, 99, 0, NULL, 0);
+        sched_beat(A, 99, 1, NULL, 0);
+        sched_claimed_with(job, 1, 0, 0);
+        cr_assert_eq(sent_to(job, &attempt), A);
+        sched_word(KT_EV_FAILED, A, job, attempt, KT_EROOT);
+        sched_beat(B, 99, 1, NULL, 0);
+        cr_assert_eq(sent_to(job, &attempt), B);
+        sched_word(KT_EV_FAILED, B, job, attempt, KT_EROOT);
+        cr_assert_eq(sched_count(KT_ACT_FAIL), 0);
+        cr_assert_eq(sched_one(KT_ACT_DOUBT)->err, KT_EROOT);
+        sched_beat(A, 99, 2, NULL, 0);
+        cr_assert_eq(sent_to(job, &attempt), 0, "those that have failed are not asked again");
+        sched_beat(A, 99, 0, NULL, 0);
+        sched_beat(C, 99, 1, NULL, 0);
+        cr_assert_eq(sent_to(job, &attempt), C);
+        sched_word(THIRD[job - 1] ? KT_EV_FAILED : KT_EV_RESULT, C, job, attempt, THIRD[job - 1]);
+        if (THIRD[job - 1])
+            cr_assert_eq(sched_one(KT_ACT_FAIL)->err, THIRD[job - 1]);
+        else
+            cr_assert_eq(sched_count(KT_ACT_STORE), 1);
+        sched_stored(job, KT_STORED_NEW, THIRD[job - 1] != KT_OK);
+    }
+}
+
+Test(sched_verdict, without_the_third_name_two_decide_at_once)
+{
+    uint32_t attempt;
+    two_nodes(1, 0);
+    sched_hello_as(C, "gamma", 3);
+    sched_beat(C, 0, 0, NULL, 0);
+    sched_claimed_with(1, 1, 0, 0);
+    sched_word(KT_EV_FAILED, A, 1, 1, KT_EROOT);
+    sched_beat(B, 99, 1, NULL, 0);
+    cr_assert_eq(sent_to(1, &attempt), B);
+    sched_word(KT_EV_FAILED, B, 1, attempt, KT_EROOT);
+    sched_tell((kt_event_t){.type = KT_EV_GONE, .node = C});
+    kt_node_handle_t to = sent_to(1, &attempt);
+    if (!to) {
+        sched_beat(A, 99, 1, NULL, 0);
+        to = sent_to(1, &attempt);
+    }
+    cr_assert(to == A || to == B);
+    sched_word(KT_EV_FAILED, to, 1, attempt, KT_EROOT);
+    cr_assert_eq(sched_one(KT_ACT_FAIL)->err, KT_EROOT);
+}
+
 Test(sched_verdict, it_waits_for_another_name_and_does_not_hold_up_the_others)
 {
     uint32_t attempt;
