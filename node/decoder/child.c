@@ -331,6 +331,20 @@ send_media_info(child_t *self)
     kt_channel_media_info(&self->channel, &self->media_info);
 }
 
+// The last page of an Ogg states where its stream ends: recordings of a screen that does not change any more have no
+// picture there. 0: not so, or something may be missing before it.
+static double
+stated_end_s(const child_t *self)
+{
+    enum { PAGE_BYTES = 65307 };
+    const AVStream *film = self->media.video;
+    if (strcmp(self->sniffed.demuxer, "ogg") != 0 || !film || film->duration <= 0 ||
+        film->start_time == AV_NOPTS_VALUE || self->media.extent.unmarked[0] || self->media.foreign ||
+        self->last_byte + PAGE_BYTES < self->input.size)
+        return 0;
+    return (double)(film->start_time + film->duration) * av_q2d(film->time_base);
+}
+
 // Everything after the media info.
 static void
 decode_rest(child_t *self)
@@ -344,6 +358,7 @@ decode_rest(child_t *self)
         decode_packet(self, packet_stream(self, packet), packet);
     while (!self->ended && read_packet(self))
         decode_packet(self, packet_stream(self, packet), packet);
+    self->film.end_s = self->input.stream ? 0 : stated_end_s(self);
     for (int i = 0; i < KT_COUNTS_STREAMS; i++)
         decode_packet(self, (kt_counts_stream_t)i, NULL);
 }

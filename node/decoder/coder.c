@@ -19,7 +19,7 @@ const char KT_AUDIO_CODECS[] =
 // Without the decoders that start threads or open devices of their own; libdav1d decodes in one thread if it is asked
 // to.
 const char KT_VIDEO_CODECS[] =
-    "h264,hevc,mpeg4,msmpeg4v1,msmpeg4v2,msmpeg4,h263,h263i,h263p,flv,msvideo1,wmv1,wmv2,wmv3,vc1,mpeg1video,"
+    "h264,hevc,mpeg4,msmpeg4v1,msmpeg4v2,msmpeg4,h263,h263i,h263p,flv,msvideo1,indeo3,wmv1,wmv2,wmv3,vc1,mpeg1video,"
     "mpeg2video,vp8,vp9,"
     "libdav1d,theora,mjpeg,prores,dnxhd,ffv1,huffyuv,ffvhuff,utvideo,rawvideo,png,qtrle,svq1,svq3,cinepak,dvvideo";
 

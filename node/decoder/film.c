@@ -8,6 +8,8 @@
 
 // Stamps beyond this are errors, and their differences would lose milliseconds.
 #define TIME_MAX_S 1e9
+// A last picture that is shown for longer is doubted.
+#define STILL_MOST_S 60.0
 
 static double
 frame_rate_hz(const AVStream *stream)
@@ -172,6 +174,9 @@ kt_film_end(kt_film_t *self)
 {
     if (!self->is_held)
         return KT_OK;
+    const double still_s = self->end_s - self->held_s;
+    if (still_s > self->held_duration_s && still_s < STILL_MOST_S)
+        self->held_duration_s = still_s;
     const double shown_s = self->held_duration_s > 0 ? self->held_duration_s : self->times.step_s;
     // A film that is shorter than half an interval has no middle: it gives its last picture.
     const bool none    = self->sampler.taken == 0 && isfinite(self->sampler.interval_s);

@@ -32,6 +32,7 @@ typedef struct kt_film {
     const uint8_t      *held_planes;  // in its slot
     double              start_s;      // of the file: subtracted from the times that are sent
     double              held_s, held_duration_s;
+    double              end_s;  // of the last picture, as the end of the file states it; 0: it does not
     bool                is_held, vectors;
     uint64_t            sent, damaged;  // damaged: packets so far
 } kt_film_t;

@@ -208,6 +208,52 @@ Test(picture_times, of_a_film_whose_stamps_stay_come_from_its_rate)
     }
 }
 
+// RFC 3533 6: over a page with zeros in its place.
+static uint32_t
+ogg_checksum(const uint8_t *page, size_t n)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum ^= (uint32_t)(i >= 22 && i < 26 ? 0 : page[i]) << 24;
+        for (int bit = 0; bit < 8; bit++)
+            sum = sum & 0x80000000 ? sum << 1 ^ 0x04c11db7 : sum << 1;
+    }
+    return sum;
+}
+
+Test(picture_times, the_last_picture_of_an_ogg_is_shown_to_the_end_that_the_last_page_states)
+{
+    enum { MORE = 30 };  // pictures; the granule counts from the last key frame
+    static uint8_t bytes[1 << 20];
+    fx_ffmpeg(SOURCE "-c:v libtheora -g 32", "a.ogv");
+    const size_t n    = fx_read("a.ogv", bytes, sizeof bytes);
+    size_t       last = n;
+    while (last-- > 0 && memcmp(bytes + last, "OggS", 4) != 0)
+        ;
+    cr_assert_lt(last, n);
+    bytes[last + 6]    = (uint8_t)(bytes[last + 6] + MORE);
+    const uint32_t sum = ogg_checksum(bytes + last, n - last);
+    for (int i = 0; i < 4; i++)
+        bytes[last + 22 + (size_t)i] = (uint8_t)(sum >> 8 * i);
+    fx_write("b.ogv", bytes, n);
+    fx_write("cut.ogv", bytes, last);  // then nothing is stated
+    const struct {
+        const char *name;
+        double      end_s;
+    } rows[] = {{"a.ogv", 4}, {"b.ogv", 4 + MORE / 25.}};
+    for (size_t i = 0; i < 2; i++) {
+        fx_film_t *film = fx_film(rows[i].name, &FX_FILM, &FX_LIMITS);
+        cr_assert_eq(film->err, KT_OK, "%s", film->why);
+        cr_expect_eq(film->pictures, 100);
+        cr_expect_float_eq(film->counts.video.end_s, rows[i].end_s, 1e-6, "%s: %g", rows[i].name,
+                           film->counts.video.end_s);
+        fx_film_free(film);
+    }
+    fx_film_t *film = fx_film("cut.ogv", &FX_FILM, &FX_LIMITS);
+    cr_expect_lt(film->counts.video.end_s, 4);
+    fx_film_free(film);
+}
+
 // AVI states an order and no presentation times: the first picture is shown in the first place.
 ParameterizedTestParameters(picture_times, of_an_avi_are_the_places_of_its_pictures)
 {
