@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Packages in a clean Debian: installed by apt, used, removed. Needs root, debootstrap and a mirror.
+"""Packages in a clean Debian: installed by apt, used, half installed, removed; then started, upgraded and removed by systemd
+(booted.py). Needs root, debootstrap and a mirror.
 
     chroot_test.py FOLDER-OF-PACKAGES      (run by `ops/package test`)
 
@@ -18,6 +19,7 @@ import time
 import wave
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from booted import check_booted  # noqa: E402
 from images import ask, check_images, free_ports  # noqa: E402
 
 APT = ["etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/apt.conf.d", "etc/apt/keyrings", "etc/apt/auth.conf.d", "etc/resolv.conf",
@@ -173,11 +175,11 @@ def check_services(chroot):
         state = (chroot.root / f"var/lib/kithara-{name}").stat()
         expect(conf.st_mode & 0o777 == 0o640 and state.st_mode & 0o777 == 0o700, f"{name}: modes {conf.st_mode:o} {state.st_mode:o}")
         expect(conf.st_gid == state.st_gid != 0 and state.st_uid != 0 == conf.st_uid, f"{name}: owners")
-    units = ["kithara-coordinator.service", "kithara-node.service", "kithara-node@1.service"]
-    done = chroot.run("systemd-analyze", "verify", "--man=no", *[f"/lib/systemd/system/{unit.replace('@1', '@')}" for unit in units], check=False)
+    units = [f"/lib/systemd/system/kithara-{name}.service" for name in ("coordinator", "node", "node@")]
+    done = chroot.run("systemd-analyze", "verify", "--man=no", *units, check=False)
     expect("kithara" not in done.stderr or done.returncode == 0, done.stderr)
-    for unit in units[:2]:
-        text = chroot.run("systemd-analyze", "security", "--offline=true", "--threshold=30", f"/lib/systemd/system/{unit}").stdout
+    for unit in units:
+        text = chroot.run("systemd-analyze", "security", "--offline=true", "--threshold=30", unit).stdout
         say(text.strip().splitlines()[-1])
 
 
@@ -228,6 +230,32 @@ def check_removal(chroot):
     expect(not left, f"left behind: {left}")
 
 
+def package_of(packages, name):
+    return next(path for path in packages if path.name.split("_")[0] == name)
+
+
+def check_half_installed(chroot, packages):
+    """Packages that are not configured, or whose other half was removed by force: what is missing is named, and apt completes them."""
+    cli, decode, node = (package_of(packages, f"kithara-{name}") for name in ("cli", "decode", "node"))
+
+    def expect_named():
+        done = chroot.run("kithara", "analyze", "/music/song.wav", check=False)
+        expect(done.returncode == 1 and "kithara-decode" in done.stderr, done.stderr)
+
+    chroot.run("dpkg", "--unpack", f"/packages/{cli.name}", f"/packages/{node.name}")
+    expect_named()
+    done = chroot.run("dpkg", "--configure", "-a", check=False)
+    expect(done.returncode != 0 and "depends on kithara-decode" in done.stderr, done.stderr)
+    install(chroot, [decode])
+    states = chroot.run("dpkg-query", "-W", "-f", "${Package} ${Status}\n", "kithara-*").stdout.splitlines()
+    expect(len([state for state in states if state.endswith("install ok installed")]) == 3, states)
+    chroot.run("kithara", "analyze", "/music/song.wav")
+    chroot.run("dpkg", "--purge", "--force-depends", "kithara-decode")
+    expect_named()
+    install(chroot, [decode])
+    chroot.run("kithara", "analyze", "/music/song.wav")
+
+
 def main():
     packages = sorted(pathlib.Path(sys.argv[1]).glob("*.deb"))
     expect(packages, f"no packages in {sys.argv[1]}: ops/package deb builds them")
@@ -255,11 +283,16 @@ def main():
         check_hidden_library(chroot)
         expect("fetch" in chroot.run("kithara-models", "--help").stdout, "kithara-models")
         check_removal(chroot)
+        check_half_installed(chroot, wanted)
+        check_removal(chroot)
+        served = [package_of(wanted, f"kithara-{name}") for name in ("cli", "coordinator", "node", "decode")]
+        check_booted(root, served)
+        say("ok: started, watched, drained, upgraded and removed by systemd")
     with tempfile.TemporaryDirectory(prefix="kithara-song-") as folder:
         song(pathlib.Path(folder) / "song.wav")
         target = check_images(lambda: fresh(base), sys.argv[1], pathlib.Path(folder) / "song.wav")
     say(f"ok: the steps of the images coordinator and {target}, and a file analysed by them")
-    say("ok: installed, used, removed")
+    say("ok: installed, used, half installed, removed")
 
 
 if __name__ == "__main__":
