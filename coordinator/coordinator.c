@@ -485,7 +485,7 @@ kt_coordinator_run(kt_coordinator_t *self, int signal_fd)
     if (err)
         return err;
     char status[sizeof self->http_address + 16];
-    snprintf(status, sizeof status, "serving http://%s", self->http_address);
+    snprintf(status, sizeof status, "serving %s", self->http_address);
     kt_service_ready(&self->service, status);
     kt_link_run(self->link);
     kt_queries_close(&self->loop.queries);
