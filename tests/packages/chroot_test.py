@@ -246,13 +246,13 @@ def check_half_installed(chroot, packages):
     expect_named()
     done = chroot.run("dpkg", "--configure", "-a", check=False)
     expect(done.returncode != 0 and "depends on kithara-decode" in done.stderr, done.stderr)
-    install(chroot, [decode])
+    install(chroot, [decode], "--fix-broken")
     states = chroot.run("dpkg-query", "-W", "-f", "${Package} ${Status}\n", "kithara-*").stdout.splitlines()
     expect(len([state for state in states if state.endswith("install ok installed")]) == 3, states)
     chroot.run("kithara", "analyze", "/music/song.wav")
     chroot.run("dpkg", "--purge", "--force-depends", "kithara-decode")
     expect_named()
-    install(chroot, [decode])
+    install(chroot, [decode], "--fix-broken")
     chroot.run("kithara", "analyze", "/music/song.wav")
 
 
