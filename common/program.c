@@ -24,9 +24,10 @@ typedef enum option_key {
     CONFIG  = 'c',
     SET     = 's',
     DEBUG   = 'd',
-    READY,
+    READY   = 256,
     PARENT,
-    JOIN
+    JOIN,
+    CHECK
 } option_key_t;
 
 static const struct option OPTIONS[] = {
@@ -39,6 +40,7 @@ static const struct option OPTIONS[] = {
     {"ready-fd", required_argument, NULL, READY},
     {"with-parent", no_argument, NULL, PARENT},
     {"join", required_argument, NULL, JOIN},
+    {"check", no_argument, NULL, CHECK},
     {0},
 };
 
@@ -46,6 +48,7 @@ const kt_program_option_t KT_PROGRAM_OPTIONS[] = {
     {"config", "FILE", "read settings from a file of NAME=value lines"},
     {"set", "NAME=VALUE", "set one setting; overrides file and environment"},
     {"join", "TOKEN", "kithara-node: enter the node's key by a join token (kithara keys token new)"},
+    {"check", NULL, "kithara-coordinator: check settings, keys, database and broker, change nothing, and exit"},
     {"debug", NULL, "write debug lines to the log"},
     {"print-config", NULL, "print every setting and its origin"},
     {"ready-fd", "N", "write one line of JSON to descriptor N when ready"},
@@ -94,6 +97,11 @@ read_option(kt_program_t *self, request_t *request, int key, const char *argumen
             return bad_usage(self, "unknown option, or an option without its value:", argument);
         request->join = optarg;
         return true;
+    case CHECK:
+        if (!self->has_check)
+            return bad_usage(self, "unknown option, or an option without its value:", argument);
+        self->check = true;
+        return true;
     case SET:
         if (request->n_sets == MAX_SETS || !strchr(optarg, '='))
             return bad_usage(self, "--set expects NAME=VALUE, got", optarg);
@@ -124,7 +132,8 @@ print_program_help(const kt_program_t *self)
     kt_buf_fmt(&text, "%s -- %s\n\nUsage: %s [--config FILE] [--set NAME=VALUE]... [--debug]\n\n", self->name,
                self->purpose, self->name);
     for (const kt_program_option_t *option = KT_PROGRAM_OPTIONS; option->name; option++)
-        if (self->joins || strcmp(option->name, "join") != 0)
+        if ((self->joins || strcmp(option->name, "join") != 0) &&
+            (self->has_check || strcmp(option->name, "check") != 0))
             kt_buf_fmt(&text, "  --%s %-*s %s\n", option->name, 16 - (int)strlen(option->name),
                        option->value ? option->value : "", option->help);
     kt_buf_fmt(&text,

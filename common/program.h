@@ -13,6 +13,8 @@ typedef struct kt_program {
     int           ready_fd;     // --ready-fd N, else -1
     bool          with_parent;  // --with-parent: ends when the parent does
     bool          joins;        // takes --join TOKEN: ANALYZER_JOIN_TOKEN
+    bool          has_check;    // takes --check
+    bool          check;        // --check: the caller checks and exits
 } kt_program_t;
 
 // The options of every daemon, for --help and the man pages; the last one without a name.
@@ -21,9 +23,9 @@ typedef struct kt_program_option {
 } kt_program_option_t;
 extern const kt_program_option_t KT_PROGRAM_OPTIONS[];
 
-// Reads --help, --version, --print-config, --config FILE, --set NAME=VALUE, --debug, --ready-fd N, --with-parent; sets
-// up the log and --with-parent's signal. False: the program exits with *exit_code (as kt_program_exit), all messages
-// are printed. True: the caller calls kt_settings_fini(&self->settings) at the end.
+// Reads --help, --version, --print-config, --config FILE, --set NAME=VALUE, --debug, --ready-fd N, --with-parent,
+// --join, --check; sets up the log and --with-parent's signal. False: the program exits with *exit_code (as
+// kt_program_exit), all messages are printed. True: the caller calls kt_settings_fini(&self->settings) at the end.
 bool kt_program_start(kt_program_t *self, int argc, char **argv, int *exit_code);
 // 0: KT_OK; 2: wrong usage or a wrong setting; 1: anything else.
 int kt_program_exit(kt_err_t err);

@@ -1,7 +1,8 @@
 // kithara-coordinator: opens the ledger, then runs until a signal. Exit status 0; 1 when it could not start or ended by
-// an error; 2 for bad usage.
+// an error; 2 for bad usage. With --check: whether it would start.
 #include "common/log.h"
 #include "common/program.h"
+#include "coordinator/check.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/ledger/open/open.h"
 
@@ -40,12 +41,15 @@ int
 main(int argc, char **argv)
 {
     int          exit_code;
-    kt_program_t program = {.name    = "kithara-coordinator",
-                            .purpose = "takes in jobs, gives them to nodes, stores the results"};
+    kt_program_t program = {.name      = "kithara-coordinator",
+                            .purpose   = "takes in jobs, gives them to nodes, stores the results",
+                            .has_check = true};
     if (!kt_program_start(&program, argc, argv, &exit_code))
         return exit_code;
-    int signal_fd = kt_program_signals();
-    exit_code     = kt_program_exit(run_coordinator(&program, signal_fd));
+    if (program.check)
+        exit_code = !kt_coordinator_check(&program.settings);
+    else
+        exit_code = kt_program_exit(run_coordinator(&program, kt_program_signals()));
     kt_settings_fini(&program.settings);
     return exit_code;
 }

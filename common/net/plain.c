@@ -133,3 +133,19 @@ kt_plain_next(const kt_settings_t *settings, size_t *next, const char **setting,
     }
     return false;
 }
+
+kt_checked_t
+kt_plain_check(const kt_settings_t *settings, char text[KT_CHECKED_TEXT])
+{
+    const char *setting;
+    char        host[KT_PLAIN_HOST];
+    size_t      n = 0;
+    for (size_t next = 0; kt_plain_next(settings, &next, &setting, host);)
+        n += (size_t)snprintf(text + n, KT_CHECKED_TEXT - n, "%s%s leads to %.200s without TLS", n ? ", " : "", setting,
+                              host);
+    if (n == 0)
+        return KT_CHECKED_NONE;
+    snprintf(text + n, KT_CHECKED_TEXT - n, ": sslmode=verify-full, amqps://%s",
+             settings->require_tls ? "; ANALYZER_REQUIRE_TLS refuses it" : "");
+    return settings->require_tls ? KT_CHECKED_WRONG : KT_CHECKED_WARN;
+}

@@ -3,6 +3,7 @@
 // for PGSSLMODE, PGHOST, PGHOSTADDR and PGSERVICE, which are libpq's; a service counts as another machine. Any thread.
 #pragma once
 
+#include "common/check/checked.h"
 #include "common/settings.h"
 
 #include <stdbool.h>
@@ -16,3 +17,6 @@ bool kt_plain_url(const char *url, char host[KT_PLAIN_HOST]);
 
 // One setting that does: its name and host. next: 0 at first. False: there is none after that.
 bool kt_plain_next(const kt_settings_t *settings, size_t *next, const char **setting, char host[KT_PLAIN_HOST]);
+
+// All of them in one sentence: WARN, or WRONG where ANALYZER_REQUIRE_TLS refuses them; NONE: there is none.
+kt_checked_t kt_plain_check(const kt_settings_t *settings, char text[KT_CHECKED_TEXT]);

@@ -24,10 +24,14 @@ typedef struct kt_sink {
 
 typedef struct kt_watch kt_watch_t;
 
+enum { KT_CLI_SETS = 64 };
+
 typedef struct kt_cli {
     const kt_settings_t *settings;
-    const kt_command_t  *command;                         // the current one
-    kt_format_t          format;                          // of -o
+    const kt_command_t  *command;  // the current one
+    kt_format_t          format;   // of -o
+    const char *const   *sets;     // of --set, n_sets of them, NAME=VALUE
+    size_t               n_sets;
     bool                 debug;                           // --debug
     bool                 gpu;                             // --gpu
     bool                 color;                           // stdout is a terminal and NO_COLOR is not set

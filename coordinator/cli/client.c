@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { ANSWER_MAX = 64 << 20, CONNECT_MS = 2000, WHOLE_MS = 15000, WHY = 512, BASES_MAX = 16 };
 
@@ -18,6 +19,7 @@ struct kt_client {
     char    *bases[BASES_MAX];  // in urls
     long     whole_ms;          // of one request
     size_t   n_bases, base;     // base: the one that answered last
+    int64_t  date_s;            // of the last answer
     char     why[WHY];
     char     authorization[KT_HTTP_TOKEN + 32];  // header line, or ""
     kt_buf_t answer;
@@ -131,6 +133,15 @@ transport_error(kt_client_t *self, CURLcode code)
     return KT_EUNREACHABLE;
 }
 
+static void
+note_date(kt_client_t *self)
+{
+    struct curl_header *date = NULL;
+    const bool          said = curl_easy_header(self->curl, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK;
+    const time_t        at   = said ? curl_getdate(date->value, NULL) : -1;
+    self->date_s             = at > 0 ? at : 0;
+}
+
 static kt_err_t
 send_to_base(kt_client_t *self, const char *path, const char *body, size_t length, json_t **out)
 {
@@ -148,6 +159,7 @@ send_to_base(kt_client_t *self, const char *path, const char *body, size_t lengt
     CURLcode code   = curl_easy_perform(self->curl);
     long     status = 0;
     curl_easy_getinfo(self->curl, CURLINFO_RESPONSE_CODE, &status);
+    note_date(self);
     curl_slist_free_all(headers);
     if (code != CURLE_OK)
         return transport_error(self, code);
@@ -197,6 +209,12 @@ kt_err_t
 kt_client_post(kt_client_t *self, const char *path, const char *body, size_t length, json_t **out)
 {
     return send_request(self, path, body, length, out);
+}
+
+int64_t
+kt_client_date(const kt_client_t *self)
+{
+    return self->date_s;
 }
 
 const char *

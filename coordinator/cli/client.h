@@ -27,7 +27,8 @@ kt_client_t *kt_client_open(const kt_settings_t *settings);
 // error code.
 KT_MUST_USE kt_err_t kt_client_get(kt_client_t *self, const char *path, json_t **out);
 KT_MUST_USE kt_err_t kt_client_post(kt_client_t *self, const char *path, const char *body, size_t length, json_t **out);
-const char          *kt_client_why(const kt_client_t *self);                 // more about the last error; "": nothing
+int64_t              kt_client_date(const kt_client_t *self);  // the last answer's Date, Unix time; 0: none
+const char          *kt_client_why(const kt_client_t *self);   // more about the last error; "": nothing
 int                  kt_client_fail(const kt_client_t *self, kt_err_t err);  // prints it; returns the exit code
 // As kt_client_fail; an error that concerns what was asked for, as that there is none, names `what` and not the
 // address.

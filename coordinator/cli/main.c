@@ -129,7 +129,7 @@ kt_cmd_version(kt_cli_t *cli, int argc, char **argv)
 // Global options; recognized anywhere in argv before "--".
 typedef struct globals {
     const char *config;
-    const char *sets[64];
+    const char *sets[KT_CLI_SETS];
     size_t      n_sets;
     bool        help, version, print_config, debug, gpu;
 } globals_t;
@@ -232,6 +232,8 @@ run_cli_command(const globals_t *g, const kt_settings_t *settings, const kt_comm
         return print_config(settings);
     kt_cli_t cli = {.settings = settings,
                     .command  = command,
+                    .sets     = g->sets,
+                    .n_sets   = g->n_sets,
                     .debug    = g->debug,
                     .gpu      = g->gpu,
                     .color    = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),

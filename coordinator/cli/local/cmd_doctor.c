@@ -51,22 +51,20 @@ kt_cmd_doctor(kt_cli_t *cli, int argc, char **argv)
             return KT_EXIT_USAGE;
     if (optind < argc)
         return kt_cli_usage(cli, "'%s' is not expected", argv[optind]);
-    static const char *const WORDS[] = {"WRONG", "ok", "WARN"};
-    const bool               data    = kt_cli_is_data(cli);
-    json_t                  *answer = kt_json_object(), *rows = kt_json_array();
+    const bool data   = kt_cli_is_data(cli);
+    json_t    *answer = kt_json_object(), *rows = kt_json_array();
     for (size_t i = 0; i < COUNT(CHECKS); i++) {
-        char                    text[KT_DOCTOR_TEXT] = "";
-        const kt_doctor_state_t state                = CHECKS[i].check(cli, text);
-        if (state == KT_DOCTOR_NONE)
+        char               text[KT_CHECKED_TEXT] = "";
+        const kt_checked_t state                 = CHECKS[i].check(cli, text);
+        if (state == KT_CHECKED_NONE)
             continue;
         kt_text_remove_controls(text);
-        code = state != KT_DOCTOR_WRONG ? code : KT_EXIT_FAILED;
+        code = state != KT_CHECKED_WRONG ? code : KT_EXIT_FAILED;
         if (data) {
-            kt_json_append(rows, row_object(CHECKS[i].subject, state != KT_DOCTOR_WRONG, text));
+            kt_json_append(rows, row_object(CHECKS[i].subject, state != KT_CHECKED_WRONG, text));
             continue;
         }
-        printf("%-11s %-6s %s\n", CHECKS[i].subject, WORDS[state], text);
-        (void)fflush(stdout);  // a check may take seconds
+        kt_checked_print(CHECKS[i].subject, state, text);
     }
     kt_json_set(answer, "checks", rows);
     if (data && kt_table_list(cli, answer, "checks", COLUMNS, COUNT(COLUMNS)) != KT_EXIT_OK)

@@ -190,3 +190,82 @@ kt_ledger_postgres_status(const char *url, kt_migration_row_t **rows, size_t *n,
     close_bare(self);
     return err;
 }
+
+// Adds the names of what the migrations create with that word, quoted and separated by commas.
+static void
+add_names(kt_buf_t *sql, const char *word)
+{
+    const size_t length = strlen(word);
+    for (size_t i = 0; i < ALL.n; i++)
+        for (const char *at = ALL.at[i].text; (at = strstr(at, word));) {
+            at += length;
+            kt_buf_fmt(sql, "'%.*s',", (int)strcspn(at, "(; \n"), at);
+        }
+}
+
+// Of what describes the schema a coordinator only reads; the migrations create all but feature_rows.
+static kt_err_t
+ask_rights(kt_pg_t *self, PGresult **answer)
+{
+    kt_buf_t sql;
+    kt_buf_init(&sql, 64 << 10);
+    kt_buf_str(&sql, "SELECT string_agg(DISTINCT p, ', '), string_agg(DISTINCT relname, ', ') FROM (SELECT p, c.relname"
+                     " FROM pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p WHERE c.relnamespace ="
+                     " current_schema()::regnamespace AND c.relkind = 'r' AND c.relname IN (");
+    add_names(&sql, "CREATE TABLE ");
+    kt_buf_str(&sql, "'schema_migrations', 'feature_rows') AND (p = 'SELECT' OR c.relname NOT IN ('schema_migrations',"
+                     " 'feature_columns', 'feature_state')) AND NOT has_table_privilege(c.oid, p)"
+                     " UNION ALL SELECT 'USAGE', c.relname FROM pg_class c WHERE c.relnamespace ="
+                     " current_schema()::regnamespace AND c.relkind = 'S' AND c.relname IN (");
+    add_names(&sql, "CREATE SEQUENCE ");
+    kt_buf_str(&sql, "'') AND NOT has_sequence_privilege(c.oid, 'USAGE')) AS m");
+    kt_err_t err = sql.err ? sql.err : kt_pg_simple(self, sql.bytes, KT_PG_CALL_MS, answer);
+    kt_buf_fini(&sql);
+    return err;
+}
+
+kt_err_t
+kt_ledger_postgres_rights(const char *url, char why[KT_LEDGER_WHY])
+{
+    kt_pg_t  *self   = NULL;
+    PGresult *answer = NULL;
+    kt_err_t  err    = open_bare(&self, url, true, why);
+    if (err)
+        return err;
+    err = kt_pg_connect(self);
+    if (!err)
+        err = ask_rights(self, &answer);
+    if (err)
+        snprintf(why, KT_LEDGER_WHY, "DATABASE_URL: %.400s", self->sql.why);
+    else if (PQntuples(answer) == 1 && *value(answer, 0, 0)) {
+        snprintf(why, KT_LEDGER_WHY,
+                 "this user has no right to %s of %.200s: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES and USAGE "
+                 "ON ALL SEQUENCES of the schema",
+                 value(answer, 0, 0), value(answer, 0, 1));
+        err = KT_EACCESS;
+    }
+    PQclear(answer);
+    close_bare(self);
+    return err;
+}
+
+kt_err_t
+kt_ledger_postgres_clock(const char *url, int64_t *wall_ms, char why[KT_LEDGER_WHY])
+{
+    kt_pg_t  *self   = NULL;
+    PGresult *answer = NULL;
+    kt_err_t  err    = open_bare(&self, url, false, why);
+    if (err)
+        return err;
+    err = kt_pg_connect(self);
+    if (!err)
+        err =
+            kt_pg_simple(self, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint", KT_PG_CALL_MS, &answer);
+    if (!err)
+        err = kt_text_to_i64(value(answer, 0, 0), 0, INT64_MAX, wall_ms);
+    if (err)
+        snprintf(why, KT_LEDGER_WHY, "DATABASE_URL: %.400s", self->sql.why);
+    PQclear(answer);
+    close_bare(self);
+    return err;
+}

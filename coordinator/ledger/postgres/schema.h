@@ -17,3 +17,8 @@ KT_MUST_USE kt_err_t kt_ledger_postgres_migrate(const char *url, size_t *applied
 // The migrations of this program and of the database, by number; *rows: malloc'ed, the caller's.
 KT_MUST_USE kt_err_t kt_ledger_postgres_status(const char *url, kt_migration_row_t **rows, size_t *n,
                                                char why[KT_LEDGER_WHY]);
+
+// Whether a coordinator's user may work: connects as one, so that a read-only server is refused, and asks for the
+// rights on the ledger's tables and sequences. KT_OK; KT_EACCESS: why names what is missing; or of the connection.
+KT_MUST_USE kt_err_t kt_ledger_postgres_rights(const char *url, char why[KT_LEDGER_WHY]);
+KT_MUST_USE kt_err_t kt_ledger_postgres_clock(const char *url, int64_t *wall_ms, char why[KT_LEDGER_WHY]);
