@@ -85,7 +85,7 @@ read_key(const char *path, bool secret, char key[KT_CURVE_TEXT])
     int  fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return kt_file_err_of_errno();
-    kt_err_t err    = secret ? kt_file_check_secret(fd, path) : KT_OK;
+    kt_err_t err    = secret ? kt_file_check_secret(fd, path, NULL, 0) : KT_OK;
     ssize_t  length = err ? 0 : read(fd, text, sizeof text - 1);
     close(fd);
     if (err)

@@ -87,8 +87,9 @@ kt_file_risk(const char *path, const struct stat *facts, bool secret)
     return NULL;
 }
 
+// why: NULL: logged.
 static kt_err_t
-check_risk(int fd, const char *path, bool secret)
+check_risk(int fd, const char *path, bool secret, char *why, size_t capacity)
 {
     char        quoted[2 * PATH_MAX];
     struct stat facts;
@@ -97,21 +98,25 @@ check_risk(int fd, const char *path, bool secret)
     const char *risk = kt_file_risk(path, &facts, secret);
     if (!risk)
         return KT_OK;
-    kt_log_error("SECRET-OPEN", "file=\"%s\" mode=%04o owner=%u text=\"%s\"", kt_log_quote(quoted, sizeof quoted, path),
-                 (unsigned)facts.st_mode & 07777, (unsigned)facts.st_uid, risk);
+    const unsigned mode = (unsigned)facts.st_mode & 07777, owner = (unsigned)facts.st_uid;
+    if (why)
+        snprintf(why, capacity, "%.400s has mode %04o and owner %u: %s", path, mode, owner, risk);
+    else
+        kt_log_error("SECRET-OPEN", "file=\"%s\" mode=%04o owner=%u text=\"%s\"",
+                     kt_log_quote(quoted, sizeof quoted, path), mode, owner, risk);
     return KT_EACCESS;
 }
 
 kt_err_t
-kt_file_check_secret(int fd, const char *path)
+kt_file_check_secret(int fd, const char *path, char *why, size_t capacity)
 {
-    return check_risk(fd, path, true);
+    return check_risk(fd, path, true, why, capacity);
 }
 
 kt_err_t
 kt_file_check_list(int fd, const char *path)
 {
-    return check_risk(fd, path, false);
+    return check_risk(fd, path, false, NULL, 0);
 }
 
 // Writes and syncs a file with a random name in the folder of path; temporary receives its path.
