@@ -26,16 +26,24 @@ read_reason(kt_api_t *self, kt_ledger_request_t *request)
     kt_json_free(&body);
 }
 
+// Why an ask was refused, by the state of its job.
 static const char *
-reason_of(kt_ask_type_t type)
+reason_of(const kt_ask_t *ask)
 {
-    switch (type) {
-    case KT_ASK_CANCEL: return "the job has ended: there is nothing to cancel";
-    case KT_ASK_RETRY:
-        return "the job is queued or at work, its retention is over, or it is done: --force (force=1) runs a done job "
-               "again";
-    default: return "not in a state for that";
-    }
+    static const char *const CANCEL[] = {[KT_JOB_DONE]   = "the job is done: there is nothing to cancel",
+                                         [KT_JOB_FAILED] = "the job has failed: there is nothing to cancel"};
+    static const char *const RETRY[]  = {[KT_JOB_QUEUED]  = "the job is queued already",
+                                         [KT_JOB_CLAIMED] = "the job is in work: wait for its outcome, or cancel it",
+                                         [KT_JOB_DONE]    = "the job is done: --force (force=1) runs it again"};
+    const size_t             state    = (size_t)ask->state;
+    const char              *reason   = NULL;
+    if (ask->type == KT_ASK_RETRY && ask->retained)
+        return "its message is past its retention: submit the file again";
+    if (ask->type == KT_ASK_CANCEL && state < sizeof CANCEL / sizeof *CANCEL)
+        reason = CANCEL[state];
+    if (ask->type == KT_ASK_RETRY && state < sizeof RETRY / sizeof *RETRY)
+        reason = RETRY[state];
+    return reason ? reason : "not in a state for that";
 }
 
 static void
@@ -66,7 +74,7 @@ send_ask(kt_api_t *self, kt_ask_type_t type, bool node)
                     request->err          ? SERVER
                     : err == KT_ENOTFOUND ? NOT_FOUND
                                           : BAD_STATE,
-                    err, err == KT_ENOTFOUND ? "no such job" : reason_of(type));
+                    err, err == KT_ENOTFOUND ? "no such job" : reason_of(&request->ask.ask));
     } else {
         json_t *json = kt_json_object();
         kt_json_set(json, "ok", kt_json_bool(true));

@@ -77,6 +77,8 @@ typedef struct kt_ask {
     const char   *by, *why;   // DRAIN: who asked for it, and the reason; NULL: not stated
     bool          force;      // RETRY: of a done job too, whose result is kept until the new one is stored
     kt_err_t      how;        // filled: KT_OK, KT_ENOTFOUND; KT_EINVAL: not in a state for it, or no such node name
+    int           state;      // filled, of a job that was found: its kt_job_state_t before
+    bool          retained;   // filled: its message is past its retention
 } kt_ask_t;
 
 // Numbers of the whole ledger, cheap (counters kept by the ledger or indexed counts).

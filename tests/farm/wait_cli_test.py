@@ -179,6 +179,17 @@ class Jobs(unittest.TestCase):
             self.assertIn("2 of 3 jobs: cancelled", done.stdout)
             self.assertIn("job 99", done.stderr)
             self.assertEqual(numbers("--error", "ECANCELLED"), [3, 2])
+            rows = json.loads(jobs("cancel", "4", "99", "-o", "json", code=1).stdout)
+            self.assertEqual([(row["job"], row["result"], (row["error"] or {}).get("code")) for row in rows],
+                             [(4, "cancelled", None), (99, "refused", "ENOTFOUND")])
+            self.assertEqual(json.loads(jobs("retry", "4", "-o", "jsonl").stdout), {"job": 4, "result": "queued again", "error": None})
+            self.assertEqual(json.loads(jobs("retry", "--path", "/nowhere", "--yes", "-o", "json").stdout), [])
+            self.assertEqual(jobs("retry", "4", "-o", "csv", code=1).stdout.splitlines()[0], "job,result,error.code,error.detail")
+            for job, why in (("4", "the job is queued already"), ("5", "the job is done: --force")):
+                refused = jobs("retry", job, "-o", "json", code=1)
+                self.assertIn(why, refused.stderr)
+                self.assertIn(why, json.loads(refused.stdout)[0]["error"]["detail"])
+            self.assertIn("the job is done: there is nothing to cancel", jobs("cancel", "5", code=1).stderr)
             farm.nodes["a"].process.send_signal(signal.SIGCONT)
             farm.nodes["b"].process.send_signal(signal.SIGCONT)
             self.assertIn("0 jobs match", jobs("cancel", "--path", "/nowhere", "--yes").stderr)

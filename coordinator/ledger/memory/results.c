@@ -125,6 +125,8 @@ ask_job(kt_mem_t *self, kt_ask_t *ask)
     if (!job)
         return;
     kt_job_facts_t now = job->facts;
+    ask->state         = now.state;
+    ask->retained      = now.retained;
     ask->how           = kt_rule_ask(&now, ask);
     if (ask->how)
         return;

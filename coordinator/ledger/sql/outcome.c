@@ -230,6 +230,8 @@ judge_ask(const kt_sql_facts_t *facts, kt_ask_t *ask)
     if (!fact)
         return;
     kt_job_facts_t now = fact->now;
+    ask->state         = now.state;
+    ask->retained      = now.retained;
     ask->how           = kt_rule_ask(&now, ask);
     if (ask->how)
         return;
