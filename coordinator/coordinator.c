@@ -14,6 +14,7 @@
 #include "coordinator/api/api.h"
 #include "coordinator/backfill/backfiller.h"
 #include "coordinator/http/server.h"
+#include "coordinator/ledger/open/open.h"
 #include "coordinator/link/router.h"
 #include "coordinator/loop/loop.h"
 #include "coordinator/models/store.h"
@@ -203,6 +204,7 @@ init_loop(kt_coordinator_t *self, const kt_ledger_t *ledger)
                            .keys           = &self->keys,
                            .credentials    = &self->credentials,
                            .keeps_nodes    = ledger->ops->fleet != NULL,
+                           .exclusive      = !ledger->ops->shared,
                            .models         = self->models,
                            .history        = self->history,
                            .events         = self->events,
@@ -257,11 +259,25 @@ on_published(void *context)
 }
 
 static kt_err_t
-open_ledger(kt_coordinator_t *self, kt_ledger_t **ledger_p)
+open_renewer(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
+{
+    kt_ledger_t *renewer = NULL;
+    kt_err_t     err     = kt_ledger_open(&renewer, self->settings, true, why);
+    if (!err)
+        err = kt_ledger_port_renew_by(&self->loop.port, &renewer);
+    kt_ledger_close(&renewer);
+    return err;
+}
+
+static kt_err_t
+open_ledger(kt_coordinator_t *self, kt_ledger_t **ledger_p, char why[KT_LEDGER_WHY])
 {
     kt_loop_t *loop   = &self->loop;
+    const bool shared = (*ledger_p)->ops->shared;
     self->ledger_kind = (*ledger_p)->ops->name;
     kt_err_t err      = kt_ledger_port_open(&loop->port, ledger_p);
+    if (!err && shared)
+        err = open_renewer(self, why);
     if (!err)
         err = kt_link_watch(self->link, kt_ledger_port_fd(&loop->port), on_answers);
     if (!err)
@@ -359,7 +375,7 @@ kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings, kt_
     if (!err)
         err = open_router(self, why);
     if (!err)
-        err = open_ledger(self, ledger_p);
+        err = open_ledger(self, ledger_p, why);
     if (!err)
         err = open_broker(self, why);
     if (!err)

@@ -19,13 +19,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { FIRST_PAUSE_MS = 20, LONGEST_PAUSE_MS = 5000, STOP_MS = 5000, IDLE_MS = 60000, ANSWER_MS = 100 };
+enum { FIRST_PAUSE_MS = 20, LONGEST_PAUSE_MS = 5000, STOP_MS = 5000, IDLE_MS = 60000, ANSWER_MS = 100, RENEWALS = 4 };
 
 struct kt_ledger_actor {
     kt_queue_t       *in, *out;
     kt_queue_t       *wake;  // stays empty; its closing ends a pause
-    pthread_t         thread;
-    bool              started;
+    pthread_t         thread, renewal_thread;
+    bool              started, renews_apart;
+    kt_ledger_t      *renewer;     // with a thread of its own; NULL: RENEW goes with the others
+    kt_queue_t       *renewals;    // for it
     _Atomic int64_t   stop_by_ms;  // 0: not stopping
     kt_err_t          reported;    // the last STATE
     int64_t           pause_ms;
@@ -110,11 +112,25 @@ serve_group(kt_ledger_actor_t *self, kt_ledger_request_t **requests, size_t n)
         answer_all(self, &requests[i], 1, call_until_answered(self, &requests[i], 1));
 }
 
+// Of the texts that the call writes.
+static size_t
+written_bytes(const kt_ledger_request_t *request)
+{
+    switch (request->type) {
+    case KT_LREQ_INSERT: return request->insert.body_bytes;
+    case KT_LREQ_STORE:
+    case KT_LREQ_FAIL: return request->store.result.document_bytes;
+    case KT_LREQ_REJECT: return request->reject.reject.body_bytes + request->reject.reject.reply_bytes;
+    default: return 0;
+    }
+}
+
 static size_t
 neighbours(kt_ledger_request_t *const *requests, size_t n)
 {
-    size_t same = 1;
-    while (same < n && kt_ledger_is_grouped(requests[0]->type) && requests[same]->type == requests[0]->type)
+    size_t same = 1, bytes = written_bytes(requests[0]);
+    while (same < n && kt_ledger_is_grouped(requests[0]->type) && requests[same]->type == requests[0]->type &&
+           (bytes += written_bytes(requests[same])) <= KT_LEDGER_GROUP_BYTES)
         same++;
     return same;
 }
@@ -136,6 +152,39 @@ ledger_thread_main(void *context)
         }
     }
     return NULL;
+}
+
+// A renewal that fails is not repeated here: the keeper of the lease asks again.
+static void *
+renewal_thread_main(void *context)
+{
+    kt_ledger_actor_t *self = context;
+    for (kt_err_t err = KT_OK; err != KT_ECLOSED;) {
+        void  *item;
+        size_t n = 0;
+        err      = kt_queue_pop(self->renewals, &item, 1, &n, IDLE_MS);
+        if (!n)
+            continue;
+        kt_ledger_request_t *request = item;
+        request->err                 = self->renewer->ops->lease_renew(self->renewer, &request->open.lease);
+        answer(self, &request);
+    }
+    return NULL;
+}
+
+kt_err_t
+kt_ledger_actor_renew_by(kt_ledger_actor_t *self, kt_ledger_t **ledger_p)
+{
+    kt_err_t err = kt_queue_new(&self->renewals, RENEWALS);
+    if (err)
+        return err;
+    self->renewer = *ledger_p;
+    *ledger_p     = NULL;
+    if (pthread_create(&self->renewal_thread, NULL, renewal_thread_main, self))
+        return KT_ESYSTEM;
+    pthread_setname_np(self->renewal_thread, "lease");
+    self->renews_apart = true;
+    return KT_OK;
 }
 
 kt_err_t
@@ -187,11 +236,18 @@ kt_ledger_actor_destroy(kt_ledger_actor_t **self_p)
         kt_queue_close(self->wake);
         pthread_join(self->thread, NULL);
     }
+    if (self->renews_apart) {
+        kt_queue_close(self->renewals);
+        pthread_join(self->renewal_thread, NULL);
+    }
+    drop_requests(self->renewals);
     drop_requests(self->in);
     drop_requests(self->out);
     kt_queue_destroy(&self->in);
     kt_queue_destroy(&self->out);
     kt_queue_destroy(&self->wake);
+    kt_queue_destroy(&self->renewals);
+    kt_ledger_close(&self->renewer);
     kt_ledger_close(&self->group.ledger);
     free(self);
     *self_p = NULL;
@@ -200,7 +256,8 @@ kt_ledger_actor_destroy(kt_ledger_actor_t **self_p)
 kt_err_t
 kt_ledger_actor_post(kt_ledger_actor_t *self, kt_ledger_request_t **request_p)
 {
-    return kt_queue_push(self->in, request_p);
+    const bool apart = self->renews_apart && (*request_p)->type == KT_LREQ_RENEW;
+    return kt_queue_push(apart ? self->renewals : self->in, request_p);
 }
 
 kt_queue_t *

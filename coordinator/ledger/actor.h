@@ -1,6 +1,7 @@
 // kt_ledger_actor -- the one thread that calls the ledger. The loop posts requests and gets each back, answered,
 // through a queue whose descriptor it polls; no other thread waits for the disk. Adjacent requests of a kind become one
-// transaction (at most KT_LEDGER_GROUP, never waiting for more than is there), a group that fails with a data error is
+// transaction (at most KT_LEDGER_GROUP with KT_LEDGER_GROUP_BYTES of texts, but always one, never waiting for more than
+// is there), a group that fails with a data error is
 // repeated row by row. A ledger that is down is tried again with growing pauses while requests wait; the loop gets one
 // STATE request (the error, KT_OK when it is over). Queries (TOTALS, JOBS, DRAINED) do not wait for a ledger that is
 // down: they get its error. KT_ESTATE, in a STATE or an answer, is permanent.
@@ -10,17 +11,18 @@
 #include "coordinator/ledger/ledger.h"
 
 enum {
-    KT_LEDGER_GROUP = 512,
-    KT_LEDGER_QUEUE = 65536,
-    KT_LEDGER_NAMES = 1024,
-    KT_LEDGER_PAGE  = 10000,
-    KT_LEDGER_STORY = 256
+    KT_LEDGER_GROUP       = 512,
+    KT_LEDGER_GROUP_BYTES = 8 << 20,
+    KT_LEDGER_QUEUE       = 65536,
+    KT_LEDGER_NAMES       = 1024,
+    KT_LEDGER_PAGE        = 10000,
+    KT_LEDGER_STORY       = 256
 };
 
 typedef enum kt_ledger_request_type {
     KT_LREQ_INSERT,   // new_job (one), answers inserted, id
     KT_LREQ_OPEN,     // a lease: answers lease; what the same coordinator held before becomes claimable at once
-    KT_LREQ_RENEW,    // err KT_EFENCED when lost
+    KT_LREQ_RENEW,    // lease: err KT_EFENCED when lost
     KT_LREQ_CLAIM,    // want: answers claimed[n]; err KT_EFENCED, KT_EUNKNOWN_COMMIT: open a new lease
     KT_LREQ_RELEASE,  // id
     KT_LREQ_BLAME,    // attempt
@@ -143,6 +145,10 @@ typedef struct kt_ledger_actor kt_ledger_actor_t;
 // use it.
 KT_MUST_USE kt_err_t kt_ledger_actor_new(kt_ledger_actor_t **self_p, kt_ledger_t **ledger_p);
 void kt_ledger_actor_destroy(kt_ledger_actor_t **self_p);  // finishes what is queued, at most 5 s, then closes
+// Of a ledger that several coordinators share: a second connection, for RENEW alone, with a thread of its own, so that
+// a call that takes longer than the lease does not lose it. Takes the ledger (closed by destroy). Before the first
+// post. KT_ENOMEM, KT_ESYSTEM.
+KT_MUST_USE kt_err_t kt_ledger_actor_renew_by(kt_ledger_actor_t *self, kt_ledger_t **ledger_p);
 // Any thread. Takes the request and nulls the pointer; KT_EFULL, KT_ECLOSED leave it.
 KT_MUST_USE kt_err_t kt_ledger_actor_post(kt_ledger_actor_t *self, kt_ledger_request_t **request_p);
 size_t kt_ledger_actor_waiting(const kt_ledger_actor_t *self);  // requests that wait; a moment's number, any thread

@@ -23,7 +23,8 @@
 
 typedef struct kt_ledger kt_ledger_t;  // implementations embed it first
 typedef struct kt_ledger_ops {
-    const char *name;  // "sqlite", "memory"
+    const char *name;    // "sqlite", "memory"
+    bool        shared;  // by coordinators of several processes, which take over each other's leases
 
     // Queued jobs, by message_id: NEW, KNOWN (the same canonical body) or CLASH (another body under a known id). ids:
     // the job of that message_id in every case. KT_EBADDATA for the call if a text in it cannot be stored.

@@ -24,6 +24,7 @@ lease_post(kt_lease_keeper_t *self, kt_ledger_request_type_t type, kt_ledger_ans
     request->answered = answered;
     snprintf(request->open.lease.coordinator, sizeof request->open.lease.coordinator, "%s", self->coordinator);
     request->open.lease.length_ms = self->length_ms;
+    request->open.lease.epoch     = self->epoch;
     self->asked                   = true;
     self->asked_ms                = kt_clock_ms();
     kt_ledger_port_post(self->port, &request);
@@ -57,7 +58,7 @@ lease_on_opened(void *context, kt_ledger_request_t **request_p)
             self->sink.fatal(self->sink.context, "LEASE-NAME", KT_ELOCKED);
         return;  // the next tick repeats the request
     }
-    if (kt_clock_ms() - self->asked_ms > self->length_ms) {
+    if (!self->exclusive && kt_clock_ms() - self->asked_ms > self->length_ms) {
         // The guard would lose it within the step of its LEASE_OPEN, so that the scheduler got LEASE_LOST before that.
         kt_log_warn("LEASE-LOST", "coordinator=%s epoch=%llu why=\"its answer came too late\"", self->coordinator,
                     (unsigned long long)request->open.lease.epoch);
@@ -96,7 +97,7 @@ kt_lease_check(kt_lease_keeper_t *self)
 void
 kt_lease_guard(kt_lease_keeper_t *self, int64_t now_ms)
 {
-    if (self->held && now_ms - self->good_ms > self->length_ms)
+    if (self->held && !self->exclusive && now_ms - self->good_ms > self->length_ms)
         kt_lease_lose(self, "not renewed in time");
 }
 

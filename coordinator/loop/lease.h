@@ -1,6 +1,6 @@
 // kt_lease_keeper -- the coordinator's lease: opens it, renews it every quarter of its length, and reports it as lost
-// when another holds it or no renewal came in time. Emits LEASE_OPEN, LEASE_LOST, and WORK after a renewal. Loop
-// thread.
+// when another holds it or, of a ledger that is shared, no renewal came in time. Emits LEASE_OPEN, LEASE_LOST, and WORK
+// after a renewal. Loop thread.
 #pragma once
 
 #include "coordinator/loop/ledger_port.h"
@@ -10,6 +10,7 @@ typedef struct kt_lease_keeper {
     kt_sink_t         sink;
     char              coordinator[64];
     int64_t           length_ms;
+    bool              exclusive;  // nobody else can take it over while this process has the ledger: it does not run out
     bool              held;
     bool              asked;     // an OPEN or RENEW is with the actor
     int64_t           asked_ms;  // when it was posted

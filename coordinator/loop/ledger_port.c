@@ -37,6 +37,12 @@ kt_ledger_port_open(kt_ledger_port_t *self, kt_ledger_t **ledger_p)
     return err;
 }
 
+kt_err_t
+kt_ledger_port_renew_by(kt_ledger_port_t *self, kt_ledger_t **ledger_p)
+{
+    return kt_ledger_actor_renew_by(self->actor, ledger_p);
+}
+
 void
 kt_ledger_port_attach(kt_ledger_port_t *self, kt_ledger_post_fn *post, void *context)
 {

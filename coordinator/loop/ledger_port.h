@@ -24,6 +24,8 @@ void kt_ledger_port_init(kt_ledger_port_t *self, kt_sink_t sink);
 void kt_ledger_port_fini(kt_ledger_port_t *self);  // after kt_ledger_port_stop: frees what was not posted
 // Takes the ledger and starts the actor; errors of kt_ledger_actor_new.
 KT_MUST_USE kt_err_t kt_ledger_port_open(kt_ledger_port_t *self, kt_ledger_t **ledger_p);
+// kt_ledger_actor_renew_by, after open.
+KT_MUST_USE kt_err_t kt_ledger_port_renew_by(kt_ledger_port_t *self, kt_ledger_t **ledger_p);
 // Instead of open: requests go to `post`, and its owner passes each answer to kt_ledger_port_answer.
 void kt_ledger_port_attach(kt_ledger_port_t *self, kt_ledger_post_fn *post, void *context);
 void kt_ledger_port_stop(kt_ledger_port_t *self);      // ends the actor: finishes what is queued; idempotent

@@ -59,6 +59,7 @@ kt_loop_init(kt_loop_t *self, const kt_loop_opts_t *opts)
     kt_roster_init(&self->roster, &self->port, opts->keys, opts->keeps_nodes, &self->admission, loop_keys_changed);
     kt_ledger_port_init(&self->port, sink);
     kt_lease_init(&self->lease, &self->port, sink, opts->name, opts->settings->lease_ms);
+    self->lease.exclusive = opts->exclusive;
     kt_drains_init(&self->drains, &self->port, sink, loop_notify_drain);
     kt_err_t err = kt_dispatcher_init(&self->dispatcher, &dispatch, &opts->sched);
     kt_model_link_init(&self->models, opts->models, &self->dispatcher);

@@ -19,6 +19,7 @@ typedef struct kt_loop_opts {
     kt_keys_t              *keys;
     const kt_credentials_t *credentials;
     bool                    keeps_nodes;  // the ledger keeps nodes and keys
+    bool                    exclusive;    // no other process can work on the ledger
     kt_model_store_t       *models;       // NULL: none
     kt_history_t           *history;      // NULL, with events: nobody follows
     kt_events_t            *events;

@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import sqlite3
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -60,6 +61,24 @@ class LedgerFile(unittest.TestCase):
             self.audit(farm, "moved.sqlite")
             os.rename(farm.path("moved.sqlite"), farm.path("ledger.sqlite"))
             self.expect_start_with(farm, 300)
+
+    def test_a_ledger_that_cannot_be_written_for_longer_than_the_lease_costs_no_job_an_attempt(self):
+        """As a slow disk and large messages do it: nobody else can take the lease of a SQLite ledger."""
+        with Farm(ANALYZER_LEASE="1000", **NOOP).start(["a"]) as farm:
+            farm.submit(0, 50)
+            farm.wait_finished(50)
+            writer = sqlite3.connect(farm.path("ledger.sqlite"), isolation_level=None, timeout=10)
+            writer.execute("BEGIN IMMEDIATE")
+            wait_for(lambda: "LEDGER-DOWN" in farm.coordinator.text(), "a call that waits")
+            wait_for(lambda: farm.get("/v1/status")["uptime_s"] > 0, "the status")
+            down = time.monotonic()
+            wait_for(lambda: time.monotonic() - down > 2.5, "longer than the lease")
+            writer.execute("ROLLBACK")
+            writer.close()
+            farm.submit(50, 50)
+            farm.wait_finished(100)
+            self.assertNotIn("LEASE-LOST", farm.coordinator.text())
+            self.audit(farm, farm.path("ledger.sqlite"))
 
     def test_another_file_in_its_place_is_noticed_and_left_alone(self):
         with Farm(**NOOP).start(["a"]) as farm:

@@ -301,5 +301,21 @@ def the_audit_sees_a_result_that_is_there_twice(folder):
         expect("the index results_once is missing" in result.stdout, result.stdout)
 
 
+@test
+def a_call_that_takes_longer_than_the_lease_does_not_lose_it(folder):
+    """As a slow disk and large messages do it: each stored result takes 3 s, the lease 1 s; another coordinator is ready to take over."""
+    del folder
+    with Postgres(settings=SMALL) as server:
+        with Farm(DATABASE_URL=server.url, ANALYZER_TEST_FAULT="noop", ANALYZER_LEASE="1000") as farm:
+            expect(farm.kithara("db", "migrate").returncode == 0, "the migration")
+            server.sql("CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3); RETURN NEW; END'")
+            server.sql("CREATE TRIGGER slow BEFORE INSERT ON results FOR EACH ROW EXECUTE FUNCTION wait()")
+            farm.start(["a"])
+            farm.submit(0, 2)
+            farm.wait_finished(2)
+            expect("LEASE-LOST" not in farm.coordinator.text(), farm.coordinator.text())
+            expect(server.sql("SELECT count(*) FROM attempts")[0][0] == 0, "no attempt failed")
+
+
 if __name__ == "__main__":
     main()

@@ -89,13 +89,16 @@ send_statement(kt_pg_t *self, int id, const char *sql)
     char        name[16];
     const char *at[KT_SQL_ARGS];
     int         lengths[KT_SQL_ARGS], formats[KT_SQL_ARGS];
-    int         n = (int)self->sql.n_args;
+    int         n     = (int)self->sql.n_args;
+    int64_t     bytes = 0;
     for (int i = 0; i < n; i++) {
         const kt_sql_arg_t *arg = &self->sql.args[i];
         at[i]                   = arg->null ? NULL : self->sql.bytes.bytes + arg->at;
         lengths[i]              = (int)arg->length;
         formats[i]              = 1;
+        bytes += lengths[i];
     }
+    self->deadline_ms += bytes / KT_PG_BYTES_PER_MS;
     snprintf(name, sizeof name, "k%d", id);
     int sent = sql ? PQsendQueryParams(self->db, sql, n, NULL, at, lengths, formats, 1)
                    : PQsendQueryPrepared(self->db, name, n, at, lengths, formats, 1);

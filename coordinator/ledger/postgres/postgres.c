@@ -22,7 +22,7 @@ close_postgres(kt_ledger_t **self_p)
     *self_p = NULL;
 }
 
-static const kt_ledger_ops_t OPS = {.name = "postgresql", KT_SQL_OPS, .close = close_postgres};
+static const kt_ledger_ops_t OPS = {.name = "postgresql", .shared = true, KT_SQL_OPS, .close = close_postgres};
 
 kt_err_t
 kt_ledger_postgres_open(kt_ledger_t **out, const char *url, bool writer, char why[KT_LEDGER_WHY])

@@ -21,6 +21,7 @@ typedef enum kt_pg_id {  // beyond those of kt_sql_id_t
 
 enum { KT_PG_ANSWERS = KT_SQL_ANSWERS + 2, KT_PG_STATE = 6 };  // BEGIN, COMMIT
 enum { KT_PG_CALL_MS = 10000, KT_PG_CONNECT_S = 3, KT_PG_LONG_MS = 30 * 60 * 1000 };
+enum { KT_PG_BYTES_PER_MS = 4 << 10 };  // of a slow network: what a call sends extends its deadline
 
 typedef struct kt_pg {
     kt_sql_t  sql;

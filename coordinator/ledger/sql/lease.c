@@ -22,7 +22,7 @@ put_sweep(kt_sql_t *self, const kt_lease_t *lease)
 {
     arg_lease(self, lease);
     kt_sql_put(self, KT_SQL_LEASE_SWEEP);
-    kt_sql_arg_text(self, self->name);
+    kt_sql_arg_text(self, lease->coordinator);
     kt_sql_put(self, KT_SQL_JOBS_FREE);
     arg_lease(self, lease);
     kt_sql_arg_int(self, ADOPTED_PER_CALL);

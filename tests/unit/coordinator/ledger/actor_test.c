@@ -250,6 +250,45 @@ Test(ledger_actor, more_than_a_group_is_several_calls)
     cr_assert(gate.n_calls == 2 && gate.sizes[0] == KT_LEDGER_GROUP && gate.sizes[1] == 10);
 }
 
+Test(ledger_actor, a_group_has_so_many_bytes_at_most_but_always_one_request)
+{
+    static const size_t BYTES[] = {KT_LEDGER_GROUP_BYTES + 1, KT_LEDGER_GROUP_BYTES / 2, KT_LEDGER_GROUP_BYTES / 2, 1};
+    hold_up();
+    for (size_t i = 0; i < sizeof BYTES / sizeof *BYTES; i++) {
+        kt_ledger_request_t *request         = make(KT_LREQ_STORE);
+        request->store.document              = calloc(BYTES[i] + 1, 1);
+        request->store.result.id             = (kt_run_id_t){i + 1, 1};
+        request->store.result.document_bytes = BYTES[i];
+        post(request);
+    }
+    go_on();
+    expect(KT_LREQ_TOTALS, KT_OK);
+    for (size_t i = 0; i < sizeof BYTES / sizeof *BYTES; i++)
+        expect(KT_LREQ_STORE, KT_OK);
+    cr_assert_eq(gate.n_calls, 3);
+    cr_assert(gate.sizes[0] == 1 && gate.sizes[1] == 2 && gate.sizes[2] == 1);
+}
+
+Test(ledger_actor, a_renewal_with_a_connection_of_its_own_does_not_wait_for_a_long_call)
+{
+    kt_ledger_t *renewer = fixture_memory();
+    kt_lease_t   lease;
+    cr_assert_eq(renewer->ops->lease_open(renewer, "one", 60000, &lease), KT_OK);
+    cr_assert_eq(kt_ledger_actor_renew_by(actor, &renewer), KT_OK);
+    cr_assert_null(renewer);
+    hold_up();
+    for (int i = 0; i < 3; i++) {
+        kt_ledger_request_t *request = make(KT_LREQ_RENEW);
+        request->open.lease          = lease;
+        request->open.lease.epoch += i == 2;
+        post(request);
+        expect(KT_LREQ_RENEW, i < 2 ? KT_OK : KT_EFENCED);
+    }
+    cr_assert_eq(gate.n_calls, 0);
+    go_on();
+    expect(KT_LREQ_TOTALS, KT_OK);
+}
+
 Test(ledger_actor, a_bad_row_of_a_group_gets_the_error_alone)
 {
     hold_up();

@@ -39,6 +39,18 @@ Test(lease_answers, a_renewal_that_fails_otherwise_keeps_the_lease_until_it_runs
     cr_assert_not(scheduler_has_lease());
 }
 
+Test(lease_answers, a_lease_that_nobody_else_can_take_does_not_run_out)
+{
+    loop.lease.exclusive = true;
+    loop_open_lease();
+    posted_clock.ms += 60000;
+    kt_loop_tick(&loop, posted_clock.ms);
+    cr_assert(loop.lease.held && scheduler_has_lease());
+    cr_assert_eq(posted_count(KT_LREQ_RENEW), 1);
+    posted_answer(&loop.port, posted_take(KT_LREQ_RENEW), KT_OK);
+    cr_assert(scheduler_has_lease());
+}
+
 Test(lease_answers, a_lease_whose_answer_came_after_its_length_is_not_held)
 {
     posted_clock.ms += 4001;
