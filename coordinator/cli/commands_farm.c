@@ -95,7 +95,7 @@ const kt_verb_t KT_JOBS_VERBS[] = {
     {"retry", "[ID...]",
      "run failed or cancelled jobs again: these, or those of a filter (default: failed);\ndone ones with --force, "
      "which keeps their result until the new one is stored"},
-    {"cancel", "[ID...]", "withdraw queued jobs: these, or those of a filter"},
+    {"cancel", "[ID...]", "end jobs that are queued or in work: these, or those of a filter (default: queued)"},
     {"why", "ID", "what happened to one job, why it is in its state, and what to do"},
     {0}};
 

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+enum { RENEW_AGAIN_MS = 200 };  // after a renewal that failed, as while a database restarts
+
 void
 kt_lease_init(kt_lease_keeper_t *self, kt_ledger_port_t *port, kt_sink_t sink, const char *coordinator,
               int64_t length_ms)
@@ -84,6 +86,8 @@ lease_on_renewed(void *context, kt_ledger_request_t **request_p)
         kt_lease_lose(self, "another holds it");
     } else if ((*request_p)->err == KT_ESTATE) {
         self->sink.fatal(self->sink.context, "LEDGER-BROKEN", KT_ESTATE);
+    } else {
+        self->asked_ms = kt_clock_ms() - self->length_ms / 4 + RENEW_AGAIN_MS;
     }
 }
 

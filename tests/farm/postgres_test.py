@@ -317,5 +317,42 @@ def a_call_that_takes_longer_than_the_lease_does_not_lose_it(folder):
             expect(server.sql("SELECT count(*) FROM attempts")[0][0] == 0, "no attempt failed")
 
 
+@test
+def a_database_that_is_read_only_or_gone_is_named_and_work_goes_on_when_it_is_back(folder):
+    del folder
+    with Postgres(settings=SMALL) as server:
+        server.sql("CREATE DATABASE farm")
+        with Farm(DATABASE_URL=server.url.replace("/postgres", "/farm"), ANALYZER_TEST_FAULT="noop") as farm:
+            expect(farm.kithara("db", "migrate").returncode == 0, "the migration")
+            farm.start(["a"])
+            farm.submit(0, 50)
+            farm.wait_finished(50)
+
+            def not_ready(why):
+                wait_for(lambda: why in farm.coordinator.text() and "LEDGER-DOWN" in farm.coordinator.text(), f"the log names it: {why}")
+                wait_for(lambda: farm.request("GET", "/readyz")[0] == 503, "it is not ready")
+
+            def ready(jobs):
+                wait_for(lambda: farm.request("GET", "/readyz")[0] == 200, "it is ready again")
+                farm.submit(jobs, 50)
+                farm.wait_finished(jobs + 50)
+
+            server.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+            server.sql("SELECT pg_reload_conf()")
+            not_ready("read-only")
+            server.sql("ALTER SYSTEM RESET default_transaction_read_only")
+            server.sql("SELECT pg_reload_conf()")
+            ready(50)
+
+            server.sql("ALTER DATABASE farm ALLOW_CONNECTIONS false")
+            server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'farm'")
+            until(lambda: server.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'farm'")[0][0] == 0, 30, "nobody is in it")
+            server.sql("ALTER DATABASE farm RENAME TO elsewhere")
+            not_ready("does not exist")
+            server.sql("ALTER DATABASE elsewhere RENAME TO farm")
+            server.sql("ALTER DATABASE farm ALLOW_CONNECTIONS true")
+            ready(100)
+
+
 if __name__ == "__main__":
     main()

@@ -43,8 +43,9 @@ kt_ledger_sqlite_backup(kt_ledger_t *ledger, const char *file, char why[KT_LEDGE
     int rc = sqlite3_open_v2(part, &copy, SQLITE_OPEN_READWRITE, NULL);
     if (rc == SQLITE_OK)
         rc = copy_all(self->db, copy);
-    if (rc == SQLITE_OK)  // one file, without a log beside it
-        rc = sqlite3_exec(copy, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    // One file, without a log beside it, of a generation that no ledger at work has (watch.c).
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(copy, "PRAGMA journal_mode = DELETE; PRAGMA user_version = 0", NULL, NULL, NULL);
     if (rc != SQLITE_OK)
         snprintf(why, KT_LEDGER_WHY, "SQLite: %.300s", sqlite3_errmsg(copy));
     int      closed = sqlite3_close(copy);

@@ -2,7 +2,7 @@
 // moved or deleted, or a link that leads elsewhere, has another device and inode, or none. A backup that is copied over
 // the file keeps them, but not the header: only this process copies the write-ahead log back, and notes the header each
 // time; each renewal of the lease writes another generation (user_version) into the first page, so that no backup of
-// before has the noted header, or, restored by SQLite itself, the generation.
+// before has the noted header, or, restored by SQLite itself, the generation; copies of `kithara db backup` have none.
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
