@@ -23,8 +23,8 @@ bool kt_file_is_private(unsigned mode, uid_t owner);
 // to root, to this user or to the owner of the folder, for root reads the state of a service's user. A static sentence
 // part.
 const char *kt_file_risk(const char *path, const struct stat *facts, bool secret);
-// Of a secret, or of a list that all may read, that is open for reading: KT_EACCESS where kt_file_risk finds one, with a
-// sentence in why, or, without it (NULL), logged as SECRET-OPEN.
+// Of a secret, or of a list that all may read, that is open for reading: KT_EACCESS where kt_file_risk finds one, with
+// a sentence in why, or, without it (NULL), logged as SECRET-OPEN.
 KT_MUST_USE kt_err_t kt_file_check_secret(int fd, const char *path, char *why, size_t capacity);
 KT_MUST_USE kt_err_t kt_file_check_list(int fd, const char *path);
 // Creates the file; an existing one is left unchanged, so that of several processes one wins. KT_OK in both cases;

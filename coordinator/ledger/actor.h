@@ -1,23 +1,17 @@
 // kt_ledger_actor -- the one thread that calls the ledger. The loop posts requests and gets each back, answered,
 // through a queue whose descriptor it polls; no other thread waits for the disk. Adjacent requests of a kind become one
 // transaction (at most KT_LEDGER_GROUP with KT_LEDGER_GROUP_BYTES of texts, but always one, never waiting for more than
-// is there), a group that fails with a data error is
-// repeated row by row. A ledger that is down is tried again with growing pauses while requests wait; the loop gets one
-// STATE request (the error, KT_OK when it is over). Queries (TOTALS, JOBS, DRAINED) do not wait for a ledger that is
-// down: they get its error. KT_ESTATE, in a STATE or an answer, is permanent.
+// is there), a group that fails with a data error is repeated row by row. A ledger that is down is tried again with
+// growing pauses while requests wait; the loop gets one STATE request (the error, KT_OK when it is over). Queries
+// (TOTALS, JOBS, DRAINED) do not wait for a ledger that is down: they get its error. KT_ESTATE, in a STATE or an
+// answer, is permanent.
 #pragma once
 
 #include "common/queue.h"
 #include "coordinator/ledger/ledger.h"
 
-enum {
-    KT_LEDGER_GROUP       = 512,
-    KT_LEDGER_GROUP_BYTES = 8 << 20,
-    KT_LEDGER_QUEUE       = 65536,
-    KT_LEDGER_NAMES       = 1024,
-    KT_LEDGER_PAGE        = 10000,
-    KT_LEDGER_STORY       = 256
-};
+enum { KT_LEDGER_GROUP = 512, KT_LEDGER_GROUP_BYTES = 8 << 20, KT_LEDGER_QUEUE = 65536 };
+enum { KT_LEDGER_NAMES = 1024, KT_LEDGER_PAGE = 10000, KT_LEDGER_STORY = 256 };
 
 typedef enum kt_ledger_request_type {
     KT_LREQ_INSERT,   // new_job (one), answers inserted, id
