@@ -123,8 +123,9 @@ class Control(unittest.TestCase):
             job = farm.submit(0, 1)[0]["job"]
             farm.wait_finished(1)
             for verb in ("retry", "cancel"):
-                status, _ = farm.request("POST", f"/v1/jobs/{job}/{verb}")[:2]
+                status, answer = farm.request("POST", f"/v1/jobs/{job}/{verb}")[:2]
                 self.assertEqual(status, 409, verb)
+                self.assertIn("the job is done: ", str(answer))
             farm.nodes["a"].stop()
             before = farm.get(f"/v1/jobs/{job}/document")
             farm.post(f"/v1/jobs/{job}/retry?force=1")
