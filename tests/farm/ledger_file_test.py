@@ -78,7 +78,7 @@ class LedgerFile(unittest.TestCase):
             farm.submit(50, 50)
             farm.wait_finished(100)
             self.assertNotIn("LEASE-LOST", farm.coordinator.text())
-            self.audit(farm, farm.path("ledger.sqlite"))
+            self.audit(farm, "ledger.sqlite")
 
     def test_another_file_in_its_place_is_noticed_and_left_alone(self):
         with Farm(**NOOP).start(["a"]) as farm:
