@@ -10,9 +10,10 @@
 // bandwidth of a steady sound off by 2e-3, flatness by 1.4e-5, valleys by 3.5e-6, and other peaks than the reference's
 // in 16 cases, hence another tuning now and then; contrast of music moves by 6e-4 in its mean (features.md). In double
 // every row keeps the tolerance of the CPU's kernels. It costs 85 thousand double operations per frame: at best 2.5 ns
-// on an H200 (half the rate of float), 0.18 us on an L4 (1/64 of it), which still is 500 songs per second, more than
-// its host can decode.
+// on an H200 (half the rate of float), but 178 ns on an L4 (1/64 of it) and 334 on a T4. There it is in pairs of floats
+// (twofloat.cuh), which are as good: at most 30 ns on an L4, 110 on a T4.
 #include "kernels/cuda/row_workspace.cuh"
+#include "kernels/cuda/twofloat.cuh"
 
 template <typename T, int POINTS>
 __device__ __forceinline__ void
@@ -70,6 +71,17 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
     kt_rows_of_run<double, POINTS>(plan, plan.first, runs, pcm, out);
 }
 
+// The same where doubles are slow (L4, T4).
+template <int POINTS>
+__global__ void
+__launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
+    kt_twofloat_kernel(const __grid_constant__ kt_cuda_tables_t plan, const kt_cuda_run_t *__restrict__ runs,
+                       const float *__restrict__ pcm, const __grid_constant__ kt_cuda_rows_t out)
+{
+    static_assert(sizeof(kt_complex<kt_twofloat>) == sizeof(kt_complex<double>), "plan.first is of both");
+    kt_rows_of_run<kt_twofloat, POINTS>(plan, plan.first, runs, pcm, out);
+}
+
 // Mel rows alone, as the rhythm's finer hop asks for, where doubles are slow (L4, T4): in double they would be half of
 // such a device's work for a file. Where doubles are fast, the limit is shared memory, and float would gain nothing.
 template <int POINTS>
@@ -94,7 +106,10 @@ extern "C" kt_err_t
 kt_cuda_frontend_permit(const kt_cuda_tables_t *tables)
 {
     const kt_err_t err = KT_PERMIT_BY_POINTS(kt_frontend_kernel, tables->n_fft, tables->shared_limit);
-    return err ? err : KT_PERMIT_BY_POINTS(kt_mel_kernel, tables->n_fft, tables->shared_limit);
+    if (err || !tables->slow_doubles)
+        return err;
+    const kt_err_t permitted = KT_PERMIT_BY_POINTS(kt_twofloat_kernel, tables->n_fft, tables->shared_limit);
+    return permitted ? permitted : KT_PERMIT_BY_POINTS(kt_mel_kernel, tables->n_fft, tables->shared_limit);
 }
 
 extern "C" kt_err_t
@@ -113,6 +128,9 @@ kt_cuda_frontend(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n
     if (tables->slow_doubles && wants_mel_alone(*out)) {
         KT_LAUNCH_BY_POINTS(kt_mel_kernel, tables->n_fft, dim3((unsigned)n), tables->mel.bytes, stream, *tables, runs,
                             pcm, *out);
+    } else if (tables->slow_doubles) {
+        KT_LAUNCH_BY_POINTS(kt_twofloat_kernel, tables->n_fft, dim3((unsigned)n), tables->first.bytes, stream, *tables,
+                            runs, pcm, *out);
     } else {
         KT_LAUNCH_BY_POINTS(kt_frontend_kernel, tables->n_fft, dim3((unsigned)n), tables->first.bytes, stream, *tables,
                             runs, pcm, *out);

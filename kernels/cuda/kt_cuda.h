@@ -62,7 +62,8 @@ typedef struct kt_cuda_rows {
 } kt_cuda_rows_t;
 
 // First pass. `runs` is device memory, n of them, none with more than `longest` frames (KT_CUDA_RUN_FRAMES at most).
-// In double; on a device with slow doubles in float where mel is the only row that is wanted and n_fft is 512 to 4096.
+// In double; on a device with slow doubles, where n_fft is 512 to 4096, in pairs of floats, or in float if mel is the
+// only row that is wanted.
 KT_MUST_USE kt_err_t kt_cuda_frontend(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest,
                                       const float *pcm, const kt_cuda_rows_t *out, void *work, cudaStream_t stream);
 

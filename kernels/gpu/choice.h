@@ -12,7 +12,8 @@
 #include <stddef.h>
 
 // How often a file's requests wait behind the queue: the first pass, chroma beside constant-Q, the rhythm's finer rows
-// in pieces that are posted one ahead. By ops/bench gpu-node, 64 cores, the node's rate over that without a GPU is
+// in pieces that are posted one ahead. By ops/bench gpu-node with 64 cores and a first pass in doubles, the node's rate
+// over that without a GPU is
 //   waits     1     4     8     16
 //   T4        1.00  1.08  1.07  1.06
 //   L4        1.03  1.12  1.11  1.09

@@ -74,7 +74,7 @@ def second_bytes(points, group):
 def launch(kernel, arch="sm_90"):
     """Threads of a block and bytes of its dynamic shared memory, with the default settings."""
     points = re.search(r"<(\d+)>", kernel)
-    if "frontend" in kernel or "kt_mel" in kernel:
+    if "frontend" in kernel or "twofloat" in kernel or "kt_mel" in kernel:
         p, mels, weights, real = int(points[1]), 128, 0, 4 if "kt_mel" in kernel else 8
         bins, cells = p + 1, p + p // (64 // real)
         first, end = (round(150 * 2 * p / 22050 + 0.5), round(4000 * 2 * p / 22050 + 0.5))

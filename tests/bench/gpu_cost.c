@@ -13,6 +13,7 @@ enum {
     ROOT_FLOAT    = 6,   // likewise
     STEP          = 12,  // fft.cuh: kt_step, six fused
     STEP_PLAIN    = 4,
+    TWO_FLOATS    = 11,  // twofloat.cuh: at most, per operation of doubles that it stands for
     TIMES         = 6,
     EIGHTH        = 4,
     POINTS_THREAD = 8
@@ -58,8 +59,10 @@ add_sums(const kt_plan_t *plan, gpu_cost_t *out)
     out->special += 2 * bins;
 }
 
+typedef enum arithmetic { IN_FLOAT, IN_DOUBLE, IN_TWO_FLOATS } arithmetic_t;
+
 static void
-add_spectrum(const kt_plan_t *plan, bool in_double, gpu_cost_t *out)
+add_spectrum(const kt_plan_t *plan, arithmetic_t arithmetic, gpu_cost_t *out)
 {
     const double n = plan->opts.n_fft;
     if (!kt_cuda_is_fused(plan->opts.n_fft)) {  // cuFFT's own count is not known: the usual 2.5 n log2 n
@@ -67,10 +70,10 @@ add_spectrum(const kt_plan_t *plan, bool in_double, gpu_cost_t *out)
         for (uint32_t m = plan->opts.n_fft; m > 1; m /= 2)
             log2++;
         out->fp64 += n * (3 + COSPI_DOUBLE) + 2.5 * n * log2;
-    } else if (in_double) {
+    } else if (arithmetic == IN_DOUBLE) {
         out->fp64 += transform(plan->opts.n_fft, false) + 2 * n;
     } else {
-        out->fp32 += transform(plan->opts.n_fft, false) + 2 * n;
+        out->fp32 += (arithmetic == IN_TWO_FLOATS ? TWO_FLOATS : 1) * (transform(plan->opts.n_fft, false) + 2 * n);
     }
 }
 
@@ -83,9 +86,9 @@ add_mel(const kt_plan_t *plan, gpu_cost_t *out)
 }
 
 static void
-add_first(const kt_plan_t *plan, bool all, bool in_double, gpu_cost_t *out)
+add_first(const kt_plan_t *plan, bool all, arithmetic_t arithmetic, gpu_cost_t *out)
 {
-    add_spectrum(plan, in_double, out);
+    add_spectrum(plan, arithmetic, out);
     add_sums(plan, out);
     add_mel(plan, out);
     if (!all)
@@ -103,7 +106,7 @@ add_chroma(const kt_plan_t *plan, const kt_cuda_plan_t *tables, gpu_cost_t *out)
     // A term's weight serves a group of frames.
     const double classes = plan->opts.n_chroma, terms = classes * plan->bins;
     const double group = tables->tables.second.group;
-    add_spectrum(plan, false, out);
+    add_spectrum(plan, IN_FLOAT, out);
     out->fp32 += 5.0 * plan->bins + terms * ((3 + 2 + EXP_FLOAT + 1) / group + 2) + classes * 5 * 32;
     out->special += terms / group + classes;
     out->bytes += classes * sizeof(float);
@@ -121,15 +124,16 @@ add_segments(const kt_plan_t *plan, gpu_cost_t *out)
 gpu_cost_t
 gpu_cost(const kt_plan_t *plan, const kt_cuda_plan_t *tables, gpu_kernel_t kernel)
 {
-    gpu_cost_t out = {0};
+    const bool slow = tables->tables.slow_doubles;
+    gpu_cost_t out  = {0};
     if (kernel != GPU_SEGMENTS && kernel != GPU_MAXIMA)
         out.bytes = plan->opts.hop * sizeof(float);
     switch (kernel) {
-    case GPU_FIRST: add_first(plan, true, true, &out); break;
-    case GPU_MEL: add_first(plan, false, !tables->tables.slow_doubles, &out); break;
+    case GPU_FIRST: add_first(plan, true, slow ? IN_TWO_FLOATS : IN_DOUBLE, &out); break;
+    case GPU_MEL: add_first(plan, false, slow ? IN_FLOAT : IN_DOUBLE, &out); break;
     case GPU_CHROMA: add_chroma(plan, tables, &out); break;
     case GPU_POWER_SPECTRA:
-        add_spectrum(plan, false, &out);
+        add_spectrum(plan, IN_FLOAT, &out);
         out.fp32 += 5.0 * plan->bins;
         out.bytes += plan->bins * sizeof(float);
         break;

@@ -11,8 +11,8 @@
 // T4's and the B200's least times are from the same counts (gpu_bench_sim --figures with KITHARA_SIM_DEVICE=t4, b200)
 // and their data sheets. None of this was measured.
 const gpu_profile_t GPU_PROFILES[] = {
-    {"t4", 12, 1.5 * 334, 1.5 * 37, 1.5 * 18.5, 1.5 * 99, 1.5 * 38},
-    {"l4", 25, 1.5 * 178, 1.5 * 7.5, 1.5 * 9.9, 1.5 * 59, 1.5 * 40},
+    {"t4", 12, 1.5 * 104, 1.5 * 37, 1.5 * 18.5, 1.5 * 99, 1.5 * 38},
+    {"l4", 25, 1.5 * 29, 1.5 * 7.5, 1.5 * 9.9, 1.5 * 59, 1.5 * 40},
     {"h200", 50, 3 * 3.5, 3 * 2.3, 3 * 1.1, 3 * 8.7, 3 * 2.5},
     {"b200", 50, 3 * 3.2, 3 * 2.1, 3 * 0.91, 3 * 7.2, 3 * 1.5},
 };
