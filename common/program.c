@@ -15,7 +15,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { MAX_SETS = 64, HELP_BYTES = 1 << 20, WHY_BYTES = 2048 };
+enum { MAX_SETS = 128, HELP_BYTES = 1 << 20, WHY_BYTES = 2048 };
 
 typedef enum option_key {
     HELP    = 'h',
@@ -103,8 +103,10 @@ read_option(kt_program_t *self, request_t *request, int key, const char *argumen
         self->check = true;
         return true;
     case SET:
-        if (request->n_sets == MAX_SETS || !strchr(optarg, '='))
+        if (!strchr(optarg, '='))
             return bad_usage(self, "--set expects NAME=VALUE, got", optarg);
+        if (request->n_sets == MAX_SETS)
+            return bad_usage(self, "--set is given too often, first", optarg);
         request->sets[request->n_sets++] = optarg;
         return true;
     case READY:

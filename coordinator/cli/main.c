@@ -151,7 +151,8 @@ is_global(const char *text, const char *name)
     return strncmp(text, name, length) == 0 && (text[length] == '\0' || text[length] == '=');
 }
 
-// Removes the global options from argv. Returns the new argc, or -1 if a value is missing.
+// Removes the global options from argv. Returns the new argc, or -1 if a value is missing. n_sets counts
+// those too for which there is no room.
 static int
 take_globals(globals_t *g, int argc, char **argv)
 {
@@ -171,8 +172,8 @@ take_globals(globals_t *g, int argc, char **argv)
                 return -1;
             if (config)
                 g->config = value;
-            else if (g->n_sets < sets)
-                g->sets[g->n_sets++] = value;
+            else if (g->n_sets++ < sets)
+                g->sets[g->n_sets - 1] = value;
             continue;
         }
         size_t flag = 0;
@@ -256,6 +257,8 @@ main(int argc, char **argv)
     argc = take_globals(&g, argc, argv);
     if (argc < 0)
         return kt_cli_usage(NULL, "an option has no value");
+    if (g.n_sets > KT_CLI_SETS)
+        return kt_cli_usage(NULL, "--set is given %zu times, at most %d are allowed", g.n_sets, KT_CLI_SETS);
     const kt_command_t *command = argc > 1 ? kt_command_find(argv[1]) : NULL;
     kt_cli_t            none    = {0};
     if (g.version)

@@ -366,6 +366,15 @@ def analyze_takes_the_same_files_of_a_folder(folder):
 
 
 @test
+def settings_of_the_command_line_reach_the_programs_of_a_run(folder):
+    source = music(folder, 1)
+    done = kithara(folder, "--set", "ANALYZER_MAX_DURATION=2", "run", source, "--out", folder / "out.jsonl")
+    found = [json.loads(line) for line in (folder / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    expect(done.returncode == 1, f"{done.returncode} {done.stderr}")
+    expect([d["error"]["code"] for d in found] == ["ETOOLONG"], str(found))
+
+
+@test
 def the_sums_of_a_run_name_each_kind_once(folder):
     home, source = os.getcwd(), folder / ("r" * 240) / "music"
     source.parent.mkdir()

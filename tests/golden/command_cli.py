@@ -103,6 +103,7 @@ class Command(unittest.TestCase):
     def test_wrong_settings_exit_as_wrong_usage(self):
         (self.folder / "bad.conf").write_text("ANALYZER_NOTHING=1\n")
         for argv in (("--set", "ANALYZER_WORKERS=-4", "results"), ("--set=ANALYZER_NONE=1", "results"), ("--set", "x", "results"),
+                     ("--set", "ANALYZER_WORKERS=2") * 65 + ("results",),
                      ("--config", str(self.folder / "bad.conf"), "results"), ("--config", "/nowhere/x", "results")):
             code, out, err = self.kithara(*argv)
             self.assertEqual((code, out), (2, ""), err)

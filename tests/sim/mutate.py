@@ -137,12 +137,14 @@ MUTATIONS = {
     "an unknown connection gets no WHO": [
         (RECEIVER, "        receiver_ask_who(self, from);", "        (void)receiver_ask_who;")],
     "a lease that has run out is held": [
-        (LEASE, "    if (self->held && now_ms - self->good_ms > self->length_ms)", "    if (self->held && now_ms < 0)")],
+        (LEASE, "    if (self->held && !self->exclusive && now_ms - self->good_ms > self->length_ms)",
+         "    if (self->held && now_ms < 0)")],
     "a lease counts from its answer": [
         (LEASE, "    if (!(*request_p)->err) {\n        self->good_ms = self->asked_ms;",
          "    if (!(*request_p)->err) {\n        self->good_ms = kt_clock_ms();")],
     "a lease whose answer came too late is held": [
-        (LEASE, "    if (kt_clock_ms() - self->asked_ms > self->length_ms) {", "    if (kt_clock_ms() < 0) {")],
+        (LEASE, "    if (!self->exclusive && kt_clock_ms() - self->asked_ms > self->length_ms) {",
+         "    if (kt_clock_ms() < 0) {")],
     "a lost lease is not opened again": [
         (LEASE, "    if (!self->held)\n        lease_post(self, KT_LREQ_OPEN", "    if (!self->held && !self->epoch)\n        lease_post(self, KT_LREQ_OPEN")],
     "the drain list is read once": [

@@ -58,7 +58,7 @@ catch_signals(kt_farm_t *self)
 
 // Settings given to the children as --set arguments, which override environment and file.
 typedef struct arguments {
-    char  *argv[64];
+    char  *argv[64 + 2 * KT_CLI_SETS];
     size_t n;
     char   text[24][PATH + 64];
     size_t n_text;
@@ -94,6 +94,10 @@ add_common_arguments(kt_farm_t *self, arguments_t *a, const child_t *child)
     if (*self->opts.cli->settings->config) {
         add_argument(a, "--config");
         add_argument(a, self->opts.cli->settings->config);
+    }
+    for (size_t i = 0; i < self->opts.cli->n_sets; i++) {  // first: what follows overrides them
+        add_argument(a, "--set");
+        add_argument(a, self->opts.cli->sets[i]);
     }
     add_set_argument(a, "ANALYZER_STATE_DIR", self->opts.state_dir);
     if (self->roots) {  // of nodes, and of backfills
