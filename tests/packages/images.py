@@ -81,8 +81,8 @@ def until(condition, what, containers):
 def mount_keys(coordinator):
     """A pair of keys as a volume of a secret: root's, readable by the group, behind links, in a folder that is read-only."""
     made = coordinator.chroot.root / "made"
-    made.mkdir(mode=0o777)
-    made.chmod(0o777)
+    made.mkdir(mode=0o700)
+    os.chown(made, *map(int, coordinator.stage.user.split(":")))
     coordinator.run("/usr/bin/kithara", "keys", "new", "--out", "/made")
     keys = coordinator.chroot.root / coordinator.environment["ANALYZER_STATE_DIR"].lstrip("/") / "keys"
     (keys / "..data").mkdir(parents=True)
