@@ -58,14 +58,9 @@ check_secret(const char *path, char text[KT_CHECKED_TEXT])
     kt_curve_t   pair;
     if (stat(path, &facts) != 0)
         return 1;
-    if (!kt_file_is_private(facts.st_mode, facts.st_uid)) {
-        snprintf(text, KT_CHECKED_TEXT, "%.300s has mode %03o, so that others can read it: chmod 600", path,
-                 (unsigned)facts.st_mode & 0777);
-        return -1;
-    }
     const char *risk = kt_file_risk(path, &facts, true);
     if (risk) {
-        snprintf(text, KT_CHECKED_TEXT, "%.300s: %s", path, risk);
+        snprintf(text, KT_CHECKED_TEXT, "%.300s has mode %03o: %s", path, (unsigned)facts.st_mode & 0777, risk);
         return -1;
     }
     if (facts.st_size == 0) {

@@ -1,9 +1,9 @@
-// A right is tried by a request that the broker refuses for another reason once it has seen the right:
-//     configure  a declaration with an argument of a wrong type: 406 with the right, 403 without. Only of what is
-//     missing read       a subscription with an x-priority that is no number: 406, 403. (A broker that takes it would
-//     deliver
-//                one message, which goes back when the channel closes.)
-//     write      an empty message in a transaction that is rolled back: 403 without the right
+// A right is tried by a request that the broker refuses for another reason once it has seen the right: it answers 403
+// without the right and 406 with it.
+// - configure: a declaration with an argument of a wrong type; only of what is missing.
+// - read: a subscription with an x-priority that is no number. A broker that takes it would deliver one message, which
+//   goes back when the channel closes.
+// - write: an empty message in a transaction that is rolled back, which succeeds with the right.
 #include "coordinator/amqp/check.h"
 
 #include "common/text.h"

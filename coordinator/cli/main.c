@@ -151,8 +151,8 @@ is_global(const char *text, const char *name)
     return strncmp(text, name, length) == 0 && (text[length] == '\0' || text[length] == '=');
 }
 
-// Removes the global options from argv. Returns the new argc, or -1 if a value is missing. n_sets counts
-// those too for which there is no room.
+// Removes the global options from argv. Returns the new argc, or -1 if a value is missing. n_sets also counts --set
+// options beyond KT_CLI_SETS, which are not kept.
 static int
 take_globals(globals_t *g, int argc, char **argv)
 {

@@ -284,7 +284,7 @@ begin_exchange(kt_http_t *self, struct MHD_Connection *connection, const char *p
         exchange->refused        = true;
         exchange->response.close = true;
         write_error(&exchange->response, MHD_HTTP_BAD_REQUEST, KT_EMESSAGE, ambiguity);
-        return queue_response(self, connection, &exchange->response);  // before its body, which nobody can tell
+        return queue_response(self, connection, &exchange->response);  // before its body, whose end is not known
     }
     kt_http_request_t request = request_of(self, connection, path, method, version);
     exchange->refused         = !self->opts.gate(self->opts.context, &request, &exchange->response);

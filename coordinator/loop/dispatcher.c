@@ -135,7 +135,8 @@ dispatcher_on_claimed(void *context, kt_ledger_request_t **request_p)
         kt_claimed_t    *claimed = &request->claim.claimed[i];
         kt_claim_t      *claim   = NULL;
         kt_sched_claim_t job     = {.id = claimed->id, .attempts = claimed->attempts, .crashes = claimed->crashes};
-        if (claimed->body_bytes > KT_JOB_MAX_BYTES)  // somebody has changed it: it fits no BATCH, and fails as none
+        // Only a row that was changed by hand has such a body. It fits no BATCH; an empty one fails as a bad message.
+        if (claimed->body_bytes > KT_JOB_MAX_BYTES)
             claimed->body[claimed->body_bytes = 0] = '\0';
         job.cost_ms =
             kt_cost_ms(claimed->declared_bytes, claimed->declared_duration_s, claimed->body, claimed->body_bytes);

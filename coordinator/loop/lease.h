@@ -10,7 +10,7 @@ typedef struct kt_lease_keeper {
     kt_sink_t         sink;
     char              coordinator[64];
     int64_t           length_ms;
-    bool              exclusive;  // nobody else can take it over while this process has the ledger: it does not run out
+    bool              exclusive;  // no other process can open the ledger, so the lease does not run out
     bool              held;
     bool              asked;     // an OPEN or RENEW is with the actor
     int64_t           asked_ms;  // when it was posted

@@ -675,7 +675,7 @@ kt_worker_begin(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *
     self->job       = *job;
     *run            = (file_run_t){
                    .worker = self, .opts = opts, .report = report, .job = &self->job, .fd = -1, .start_us = kt_clock_us()};
-    run->may_leave = ready && strcasecmp(settings->gpu_files, "shared") == 0;
+    run->may_leave = ready && self->pipeline->gpus && strcasecmp(settings->gpu_files, "shared") == 0;
     run->before    = file_device(run);
     kt_device_begin_file(self->device, run->may_leave);
     run->deadline_ms = opts->deadline_ms > 0 ? opts->deadline_ms

@@ -6,7 +6,7 @@
 // SKIPPED_LEAST: a recording of a stream begins inside of a frame.
 enum { TEXT_BYTES = 256, SKIPPED_LEAST = 4096 };
 
-#define UNTIMED .05  // share of the pictures from which times that are missing are told
+#define UNTIMED .05  // least share of pictures without a time of their own that gives a warning
 
 // The list under construction; NULL: out of memory.
 typedef struct warnings {

@@ -29,8 +29,8 @@ errors_markdown(kt_buf_t *out)
                     "REJECT: a failure is stored.\n"
                     "CRASH: the process exits and its supervisor restarts it.\n"
                     "A failure of the file is final at once.\n"
-                    "One that may be of the node is final once nodes of two other names agree; of one where there are "
-                    "two, at once where there is no other.\n\n"
+                    "One that may be of the node is final once two nodes of other names agree, or one if there is one "
+                    "other name only; at once if there is none.\n\n"
                     "| code | number | verdict | of the | meaning | what to do |\n"
                     "| --- | --- | --- | --- | --- | --- |\n");
     static const kt_err_t CODES[] = {

@@ -19,8 +19,8 @@ keep_text(kt_sql_facts_t *self, kt_sql_slice_t *out, const kt_sql_t *sql, size_t
         kt_buf_add(&self->texts, text, out->length);
 }
 
-// Whether a row has numbers that the ledger writes. A job with others, which somebody has changed, is as one that is
-// not there: a change of it would be refused with all others of its group. The audit names it.
+// Whether the ledger writes such numbers. A row that was changed by hand to others is treated as missing, because its
+// change would be refused together with the rest of its group. The audit names it.
 static bool
 is_sound(int64_t run, int64_t state, int64_t retained)
 {
