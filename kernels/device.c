@@ -78,6 +78,20 @@ kt_device_watch(kt_device_t *self, kt_device_job_t *job, kt_device_done_fn *done
     return !job || self->ops->watch(job, done, context);
 }
 
+void
+kt_device_keep_samples(kt_device_t *self)
+{
+    if (self->ops->keep_samples)
+        self->ops->keep_samples(self, true);
+}
+
+void
+kt_device_forget_samples(kt_device_t *self)
+{
+    if (self->ops->keep_samples)
+        self->ops->keep_samples(self, false);
+}
+
 bool
 kt_device_gathers(const kt_device_t *self)
 {

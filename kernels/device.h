@@ -61,6 +61,12 @@ void                 kt_device_cancel(kt_device_t *self, kt_device_job_t **job_p
 // wake other threads, and neither waits nor calls the device.
 typedef void kt_device_done_fn(void *context);
 bool         kt_device_watch(kt_device_t *self, kt_device_job_t *job, kt_device_done_fn *done, void *context);
+// Samples of a segment on a GPU. keep: the span of the next kt_device_begin_frontend stays there after its end;
+// requests whose samples lie within that span read them there, and do not bring them again. The caller does not change
+// them until forget, which is called after the last of those requests, or the next keep. A GPU without room keeps
+// nothing.
+void kt_device_keep_samples(kt_device_t *self);
+void kt_device_forget_samples(kt_device_t *self);
 // Whether long spans at once are better than short ones as their samples come: each request has its price.
 bool kt_device_gathers(const kt_device_t *self);
 // Statistics of each picture of the span, out[span->n]. KT_EINVAL: a side above KT_IMAGE_MOST_SIDE.

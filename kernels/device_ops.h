@@ -17,6 +17,7 @@ typedef struct kt_device_ops {
                              kt_device_job_t **job_p);
     kt_err_t (*begin_chroma_cqt)(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm, size_t n,
                                  size_t frames, float *out, kt_device_job_t **job_p);
+    void (*keep_samples)(kt_device_t *self, bool keep);
     kt_err_t (*end)(kt_device_t *self, kt_device_job_t **job_p);
     void (*cancel)(kt_device_job_t **job_p);
     bool (*watch)(kt_device_job_t *job, kt_device_done_fn *done, void *context);

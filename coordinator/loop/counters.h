@@ -18,10 +18,9 @@ typedef struct kt_refused_hellos {
     uint64_t wire, name, room, twin;
 } kt_refused_hellos_t;
 
-// What nodes said about runs without the credential of a BATCH, by what it was. frames: of peers with too many of them,
-// dropped unread.
+// What nodes said about runs without the credential of a BATCH, by what it was.
 typedef struct kt_refused_credentials {
-    uint64_t started, held, outcome, frames;
+    uint64_t started, held, outcome;
 } kt_refused_credentials_t;
 
 // Files that went back to the queue: not begun while other nodes had idle slots; all of a node without progress.

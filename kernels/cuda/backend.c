@@ -120,6 +120,31 @@ kt_gpu_slab(kt_gpu_context_t *self, kt_gpu_lane_t *lane, size_t bytes)
     return KT_OK;
 }
 
+// On a stream of its own, and there before any lane's stream uses it.
+static kt_err_t
+backend_keep(kt_gpu_context_t *self, size_t bytes, void **memory)
+{
+    void       *made  = NULL;
+    cudaError_t error = cudaSetDevice(self->opts.device);
+    if (!error)
+        error = cudaMallocAsync(&made, bytes, self->keeper);
+    if (!error)
+        error = cudaStreamSynchronize(self->keeper);
+    if (error)
+        return kt_gpu_failed(self, error, "memory for samples");
+    self->kept_bytes += bytes;
+    *memory = made;
+    return KT_OK;
+}
+
+static void
+backend_drop(kt_gpu_context_t *self, void *memory, size_t bytes)
+{
+    if (cudaSetDevice(self->opts.device) || cudaFreeAsync(memory, self->keeper))
+        (void)cudaGetLastError();  // of a device that failed: its memory goes with it
+    self->kept_bytes -= bytes;
+}
+
 static kt_err_t
 context_open_device(kt_gpu_context_t *self)
 {
@@ -147,6 +172,10 @@ backend_close(kt_gpu_context_t **self_p)
     if (!self)
         return;
     (void)cudaSetDevice(self->opts.device);
+    if (self->keeper) {
+        (void)cudaStreamSynchronize(self->keeper);
+        (void)cudaStreamDestroy(self->keeper);
+    }
     for (uint32_t i = 0; i < self->opts.slots; i++) {
         kt_gpu_lane_t *lane = &self->lanes[i];
         if (lane->stream && lane->busy)
@@ -186,6 +215,10 @@ backend_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, kt_gp
     const size_t share      = opts->max_bytes / opts->slots;
     const size_t slab_bytes = opts->max_bytes && share < needed ? share : needed;
     kt_err_t     err        = context_open_device(self);
+    if (!err) {
+        const cudaError_t error = cudaStreamCreateWithFlags(&self->keeper, cudaStreamNonBlocking);
+        err                     = error ? kt_gpu_failed(self, error, "opening the device") : KT_OK;
+    }
     for (uint32_t i = 0; i < opts->slots && !err; i++) {
         kt_gpu_lane_t *lane  = &self->lanes[i];
         cudaError_t    error = cudaStreamCreateWithFlags(&lane->stream, cudaStreamNonBlocking);
@@ -237,7 +270,7 @@ backend_state(kt_gpu_context_t *self, kt_gpu_state_t *out, char why[KT_GPU_WHY])
 static uint64_t
 backend_pool_bytes(const kt_gpu_context_t *self)
 {
-    return self->pool_bytes;
+    return self->pool_bytes + self->kept_bytes;
 }
 
 static const char *
@@ -259,6 +292,8 @@ static const kt_gpu_backend_t BACKEND = {
     .describe   = backend_describe,
     .open       = backend_open,
     .close      = backend_close,
+    .keep       = backend_keep,
+    .drop       = backend_drop,
     .submit     = kt_gpu_submit,
     .wait       = kt_gpu_wait_slot,
     .state      = backend_state,

@@ -1,6 +1,6 @@
-// A batch's way through a slot: one copy in for the input and one for the tables that the kind's launcher makes on the
-// host, the launch, one copy out for all sections that are no lists, and when it is known how long the lists are, one
-// for each. All on the slot's own stream.
+// A batch's way through a slot: one copy in for the input, of which kept samples come from the device's memory, and one
+// for the tables that the kind's launcher makes on the host, the launch, one copy out for all sections that are no
+// lists, and when it is known how long the lists are, one for each. All on the slot's own stream.
 #include "kernels/cuda/backend_private.h"
 
 #include <stdio.h>
@@ -33,12 +33,75 @@ job_reserve(kt_gpu_job_t *job)
     return KT_OK;
 }
 
+// Input that the host brings: one copy for all neighbouring parts of which it brings all.
+static cudaError_t
+copy_input(const kt_gpu_job_t *job)
+{
+    const kt_gpu_batch_t *batch = job->batch;
+    const kt_gpu_lane_t  *lane  = job->lane;
+    cudaError_t           error = cudaSuccess;
+    size_t                from = 0, end = 0;
+    for (uint32_t i = 0; i < batch->n_parts && !error; i++) {
+        const kt_gpu_part_t *part = &batch->parts[i];
+        const size_t         host = kt_gpu_host_bytes(&batch->shape, part);
+        from                      = from < end ? from : part->in;
+        end                       = host > 0 ? part->in + host : end;
+        if (i + 1 < batch->n_parts && host == kt_gpu_part_bytes(&batch->shape, part->items))
+            continue;
+        if (from < end)
+            error =
+                cudaMemcpyAsync(lane->slab + from, lane->in + from, end - from, cudaMemcpyHostToDevice, lane->stream);
+        from = end = 0;
+    }
+    return error;
+}
+
+static int64_t
+clip(int64_t value, int64_t least, int64_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+// Between the input of a part and kept samples, on the device.
+static cudaError_t
+copy_share(const kt_gpu_job_t *job, const kt_gpu_part_t *part)
+{
+    const kt_gpu_share_t *share  = &part->share;
+    const cudaStream_t    stream = job->lane->stream;
+    char                 *kept = share->kept->memory, *input = job->lane->slab + part->in + share->skip;
+    const int64_t         bytes = (int64_t)(kt_gpu_part_bytes(&job->batch->shape, part->items) - share->skip);
+    if (share->fills)
+        return cudaMemcpyAsync(kept + share->at, input, (size_t)bytes, cudaMemcpyDeviceToDevice, stream);
+    const int64_t begin = clip(share->begin, share->at, share->at + bytes);
+    const int64_t end   = clip(share->end, begin, share->at + bytes);
+    cudaError_t   error = cudaSuccess;
+    if (begin > share->at)
+        error = cudaMemsetAsync(input, 0, (size_t)(begin - share->at), stream);
+    if (!error && end > begin)
+        error = cudaMemcpyAsync(input + (begin - share->at), kept + begin, (size_t)(end - begin),
+                                cudaMemcpyDeviceToDevice, stream);
+    if (!error && share->at + bytes > end)
+        error = cudaMemsetAsync(input + (end - share->at), 0, (size_t)(share->at + bytes - end), stream);
+    return error;
+}
+
+static cudaError_t
+copy_shares(const kt_gpu_job_t *job)
+{
+    cudaError_t error = cudaSuccess;
+    for (uint32_t i = 0; i < job->batch->n_parts && !error; i++)
+        if (job->batch->parts[i].share.kept)
+            error = copy_share(job, &job->batch->parts[i]);
+    return error;
+}
+
 static kt_err_t
 job_launch(const kt_gpu_job_t *job)
 {
-    kt_gpu_lane_t *lane = job->lane;
-    cudaError_t    error =
-        cudaMemcpyAsync(lane->slab, lane->in, job->batch->in_bytes, cudaMemcpyHostToDevice, lane->stream);
+    kt_gpu_lane_t *lane  = job->lane;
+    cudaError_t    error = copy_input(job);
+    if (!error)
+        error = copy_shares(job);
     if (!error && job->side_bytes)
         error = cudaMemcpyAsync(lane->slab + job->side_at, lane->side, job->side_bytes, cudaMemcpyHostToDevice,
                                 lane->stream);

@@ -42,7 +42,8 @@ struct kt_gpu_context {
     uint32_t              processors;
     kt_gpu_lane_t         lanes[KT_GPU_SLOTS_MAX];
     kt_gpu_plan_t         plans[KT_GPU_PLANS];
-    uint64_t              batches, pool_bytes;
+    uint64_t              batches, pool_bytes, kept_bytes;
+    cudaStream_t          keeper;  // memory of kept samples
     kt_gpu_nvml_t        *nvml;
     char                  why[KT_GPU_WHY];
 };

@@ -15,9 +15,10 @@
 
 #include "common/err.h"
 #include "kernels/gpu/layout.h"
+#include "kernels/gpu/samples.h"
 
 enum {
-    KT_GPU_ABI          = 7,
+    KT_GPU_ABI          = 8,
     KT_GPU_TEXT         = 96,
     KT_GPU_WHY          = 256,
     KT_GPU_SLOTS_MAX    = 8,
@@ -39,7 +40,7 @@ typedef struct kt_gpu_context_opts {
     uint32_t slots;      // 2 .. KT_GPU_SLOTS_MAX
     size_t   in_bytes;   // pinned input per slot, a multiple of KT_GPU_ALIGN_BYTES
     size_t   out_bytes;  // pinned results per slot, likewise
-    uint64_t max_bytes;  // device memory that the slots may take together
+    uint64_t max_bytes;  // device memory that the slots may take together, without what `keep` takes
     bool     growth;     // it is taken as batches need it, not at once
 } kt_gpu_context_opts_t;
 
@@ -67,8 +68,9 @@ typedef struct kt_gpu_shape {
 
 // A run of items of one request.
 typedef struct kt_gpu_part {
-    size_t   in;                                        // byte offset of its input, a multiple of KT_GPU_ALIGN_BYTES
-    uint32_t first, items;                              // its items among those of the batch
+    size_t         in;            // byte offset of its input, a multiple of KT_GPU_ALIGN_BYTES
+    uint32_t       first, items;  // its items among those of the batch
+    kt_gpu_share_t share;
     _Alignas(8) unsigned char args[KT_GPU_ARGS_BYTES];  // the kind's, zero beyond
 } kt_gpu_part_t;
 
@@ -79,8 +81,23 @@ typedef struct kt_gpu_batch {
     _Alignas(8) unsigned char config[KT_GPU_CONFIG_BYTES];  // the kind's, zero beyond; one for all parts
     const kt_gpu_part_t *parts;                             // borrowed during the call
     uint32_t             n_parts, items;
-    size_t               in_bytes;
+    size_t               in_bytes, host_bytes;  // of the input; of it, what the host brings
 } kt_gpu_batch_t;
+
+// Of a part's input.
+static inline size_t
+kt_gpu_part_bytes(const kt_gpu_shape_t *shape, uint32_t items)
+{
+    return shape->first_bytes + (items - 1) * shape->next_bytes;
+}
+
+// Of those, what the host brings.
+static inline size_t
+kt_gpu_host_bytes(const kt_gpu_shape_t *shape, const kt_gpu_part_t *part)
+{
+    const bool reads = part->share.kept && !part->share.fills;
+    return reads ? part->share.skip : kt_gpu_part_bytes(shape, part->items);
+}
 
 // State of the device as NVML and CUDA report it; -1 or 0: unknown.
 typedef struct kt_gpu_state {
@@ -103,6 +120,10 @@ typedef struct kt_gpu_backend {
                      char why[KT_GPU_WHY]);
     // After the last call of `state`. Waits for batches in flight, except on a device that failed.
     void (*close)(kt_gpu_context_t **self_p);
+    // Device memory for kept samples, beside that of the slots. Both are called by the thread that submits; no batch in
+    // flight uses what is dropped. KT_ENOMEM. NULL: the backend keeps nothing.
+    kt_err_t (*keep)(kt_gpu_context_t *self, size_t bytes, void **memory);
+    void (*drop)(kt_gpu_context_t *self, void *memory, size_t bytes);
     // Starts the batch and returns. KT_ENOMEM, KT_EINVAL (also: a kind that the backend lacks), KT_ESTATE: not started.
     kt_err_t (*submit)(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch);
     // Blocks until the batch of this slot, which was submitted, is over; no other call on the context waits for it. On
@@ -110,7 +131,7 @@ typedef struct kt_gpu_backend {
     kt_err_t (*wait)(kt_gpu_context_t *self, uint32_t slot, char why[KT_GPU_WHY]);
     // May take long: it calls the driver. One thread at a time, any. KT_ESTATE: CUDA says that the device failed.
     kt_err_t (*state)(kt_gpu_context_t *self, kt_gpu_state_t *out, char why[KT_GPU_WHY]);
-    uint64_t (*pool_bytes)(const kt_gpu_context_t *self);  // device memory that the slots have taken
+    uint64_t (*pool_bytes)(const kt_gpu_context_t *self);  // device memory that slots and kept samples take
     const char *(*why)(const kt_gpu_context_t *self);
 } kt_gpu_backend_t;
 

@@ -11,6 +11,7 @@
 
 #include "kernels/audio/cqt_basis.h"
 #include "kernels/audio/decimate.h"
+#include "kernels/gpu/samples.h"
 
 typedef struct kt_gpu_cqt_config {
     uint32_t rate_hz, hop, n_fft, reserved;
@@ -40,6 +41,7 @@ typedef struct kt_gpu_cqt {
     const float              *pcm;  // [n]; outside are zeros
     size_t                    n;
     float                    *chroma;  // [frames][12]
+    kt_gpu_samples_t          samples;
 } kt_gpu_cqt_t;
 
 // Samples of octave i that a part has before those of its first frame's centre, and after its last frame's: half a

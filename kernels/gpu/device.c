@@ -20,6 +20,10 @@ typedef struct gpu_device {
     const kt_plan_t    *plan;                // of its first request; NULL: there was none yet
     bool                on_cpu;              // the GPU left the file to the CPU
     kt_gpu_cqt_tables_t cqt_tables;
+    kt_gpu_t           *keeper;          // the GPU of `kept`
+    kt_gpu_kept_t      *kept;            // samples of a segment on it; NULL: none
+    kt_span_t           samples;         // the span that they are
+    bool                keeps, is_kept;  // those of the next first pass are to be kept; they are there
 } gpu_device_t;
 
 static gpu_device_t *
@@ -38,7 +42,8 @@ struct kt_device_job {
     kt_rows_t          rows;
     size_t             had, had_cqt;  // peaks before
     kt_gpu_cqt_t       cqt;
-    kt_err_t           err;  // of post: it is not on its way
+    kt_gpu_kept_t     *fills;  // the samples that this request keeps; NULL: none
+    kt_err_t           err;    // of post: it is not on its way
     kt_device_done_fn *done;
     void              *context;
     kt_gpu_cqt_table_t table[];  // of constant-Q: one
@@ -91,12 +96,53 @@ gpu_note(gpu_device_t *self, kt_err_t err)
 }
 
 static void
+gpu_keep_samples(kt_device_t *device, bool keep)
+{
+    gpu_device_t *self = gpu_of(device);
+    self->keeps        = keep;
+    self->is_kept      = false;
+    kt_gpu_drop(self->keeper, &self->kept);
+}
+
+static size_t
+span_samples(const kt_plan_t *plan, const kt_span_t *span)
+{
+    const kt_frontend_opts_t *opts = kt_plan_opts(plan);
+    return (span->frames - 1) * opts->hop + opts->n_fft;
+}
+
+// Where the GPU has these samples, if it does.
+static kt_gpu_samples_t
+kept_samples(const gpu_device_t *self, const float *pcm, size_t n)
+{
+    const size_t all   = self->is_kept && self->gpu == self->keeper ? self->kept->bytes / sizeof *pcm : 0;
+    const size_t first = all && pcm >= self->samples.pcm ? (size_t)(pcm - self->samples.pcm) : all;
+    return first < all && n <= all - first ? (kt_gpu_samples_t){.kept = self->kept, .first = first}
+                                           : (kt_gpu_samples_t){0};
+}
+
+// Of a first pass: its samples are kept, if that is asked for and possible.
+static kt_gpu_samples_t
+keep_samples(gpu_device_t *self, const kt_plan_t *plan, const kt_span_t *span)
+{
+    const kt_frontend_opts_t *opts = kt_plan_opts(plan);
+    if (!self->keeps || opts->hop > opts->n_fft)
+        return kept_samples(self, span->pcm, span_samples(plan, span));
+    self->keeps   = false;
+    self->keeper  = self->gpu;
+    self->samples = *span;
+    self->kept    = kt_gpu_keep(self->gpu, span_samples(plan, span) * sizeof(float));
+    return (kt_gpu_samples_t){.kept = self->kept, .fills = true};
+}
+
+static void
 gpu_begin_file(kt_device_t *device, bool may_leave)
 {
     gpu_device_t *self = gpu_of(device);
-    self->may_leave    = may_leave;
-    self->plan         = NULL;
-    self->on_cpu       = false;
+    gpu_keep_samples(device, false);
+    self->may_leave = may_leave;
+    self->plan      = NULL;
+    self->on_cpu    = false;
 }
 
 // The first request of a file: it is decided where the file is computed.
@@ -141,6 +187,7 @@ job_begin(gpu_device_t *self, const kt_gpu_kind_t *kind, const kt_gpu_frames_t *
         job->had_cqt     = job->rows.cqt_peaks ? job->rows.cqt_peaks->count : 0;
     }
     job->compute = frames->rows ? compute_rows : compute_chroma;
+    job->fills   = frames->samples.fills ? frames->samples.kept : NULL;
     job_post(job, kind, &job->frames, job->span.frames, job_p);
     return KT_OK;
 }
@@ -157,7 +204,9 @@ gpu_begin_frontend(kt_device_t *device, const kt_plan_t *plan, const kt_span_t *
     if (self->on_cpu)
         return cpu_ends(self, kt_device_frontend(self->cpu, plan, span, 1, out), start_us,
                         plan == self->plan ? span->frames : 0, job_p);
-    return job_begin(self, &kt_gpu_frontend_kind, &(kt_gpu_frames_t){.plan = plan, .span = span, .rows = out}, job_p);
+    return job_begin(
+        self, &kt_gpu_frontend_kind,
+        &(kt_gpu_frames_t){.plan = plan, .span = span, .rows = out, .samples = keep_samples(self, plan, span)}, job_p);
 }
 
 static kt_err_t
@@ -169,7 +218,12 @@ gpu_begin_chroma(kt_device_t *device, const kt_plan_t *plan, double tuning, cons
     if (self->on_cpu)
         return cpu_ends(self, kt_device_chroma(self->cpu, plan, tuning, span, 1, &out), start_us, 0, job_p);
     return job_begin(self, &kt_gpu_chroma_kind,
-                     &(kt_gpu_frames_t){.plan = plan, .span = span, .tuning = tuning, .chroma = out}, job_p);
+                     &(kt_gpu_frames_t){.plan    = plan,
+                                        .span    = span,
+                                        .tuning  = tuning,
+                                        .chroma  = out,
+                                        .samples = kept_samples(self, span->pcm, span_samples(plan, span))},
+                     job_p);
 }
 
 // A rate and hop that the kernels do not have are the CPU's (44,100 Hz, say): nothing was refused.
@@ -197,7 +251,7 @@ gpu_begin_chroma_cqt(kt_device_t *device, const kt_plan_t *plan, double tuning, 
     job->compute     = compute_chroma_cqt;
     job->frames.plan = plan;
     job->table[0]    = tables->table;
-    job->cqt         = (kt_gpu_cqt_t){tables->config, tuning, job->table, pcm, n, out};
+    job->cqt         = (kt_gpu_cqt_t){tables->config, tuning, job->table, pcm, n, out, kept_samples(self, pcm, n)};
     job_post(job, &kt_gpu_cqt_kind, &job->cqt, frames, job_p);
     return KT_OK;
 }
@@ -210,6 +264,8 @@ gpu_end(kt_device_t *device, kt_device_job_t **job_p)
     kt_err_t         err  = job->err ? job->err : kt_gpu_ticket_await(job->gpu, &job->ticket);
     *job_p                = NULL;
     gpu_note(self, err);
+    if (job->fills && job->fills == self->kept)
+        self->is_kept = !err && job->fills->memory && !job->fills->refused;
     if (err)
         err = job->compute(self->cpu, job);
     free(job);
@@ -309,6 +365,7 @@ static void
 gpu_destroy(kt_device_t *device)
 {
     gpu_device_t *self = gpu_of(device);
+    gpu_keep_samples(device, false);
     kt_gpus_detach(self->gpu);
     kt_device_destroy(&self->cpu);
     kt_gpu_cqt_tables_fini(&self->cqt_tables);
@@ -321,6 +378,7 @@ static const kt_device_ops_t GPU_DEVICE = {.frontend         = gpu_frontend,
                                            .begin_frontend   = gpu_begin_frontend,
                                            .begin_chroma     = gpu_begin_chroma,
                                            .begin_chroma_cqt = gpu_begin_chroma_cqt,
+                                           .keep_samples     = gpu_keep_samples,
                                            .end              = gpu_end,
                                            .cancel           = gpu_cancel,
                                            .watch            = gpu_watch,

@@ -33,6 +33,8 @@ piece_fits(const kt_gpu_t *self, const kt_gpu_slot_t *slot, const kt_gpu_ticket_
     *full = left > most;
     *part = (kt_gpu_part_t){.in = batch->in_bytes, .first = batch->items, .items = (uint32_t)(*full ? most : left)};
     ticket->request.kind->describe_part(ticket->request.work, ticket->next, part->items, part->args);
+    if (ticket->request.kind->share)
+        ticket->request.kind->share(ticket->request.work, ticket->next, part->items, &part->share);
     if (batch->n_parts > 0 && ticket->request.kind->joins && !ticket->request.kind->joins(batch, part->args)) {
         *full = true;
         return false;
@@ -44,11 +46,8 @@ piece_fits(const kt_gpu_t *self, const kt_gpu_slot_t *slot, const kt_gpu_ticket_
 static bool
 slot_plan(const kt_gpu_t *self, kt_gpu_slot_t *slot)
 {
-    bool full            = false;
-    slot->batch.n_parts  = 0;
-    slot->batch.items    = 0;
-    slot->batch.in_bytes = 0;
-    slot->batch.wanted   = 0;
+    bool full   = false;
+    slot->batch = (kt_gpu_batch_t){0};
     for (kt_gpu_ticket_t *ticket = self->first; ticket; ticket = ticket->after) {
         kt_gpu_part_t part;
         bool          fills = false;
@@ -66,8 +65,8 @@ slot_plan(const kt_gpu_t *self, kt_gpu_slot_t *slot)
             batch->parts     = slot->parts;
             batch->wanted |= ticket->like.wanted;
             batch->items += part.items;
-            batch->in_bytes +=
-                kt_gpu_align(ticket->like.shape.first_bytes + (part.items - 1) * ticket->like.shape.next_bytes);
+            batch->in_bytes += kt_gpu_align(kt_gpu_part_bytes(&ticket->like.shape, part.items));
+            batch->host_bytes += kt_gpu_host_bytes(&ticket->like.shape, &part);
         }
         full = full || fills;
     }
@@ -97,6 +96,24 @@ slot_fill(kt_gpu_t *self, kt_gpu_slot_t *slot)
         pthread_cond_wait(&self->turn, &self->lock);
 }
 
+// Without the lock, by the feeder whose turn it is: frees what was dropped, and reserves memory for the samples of the
+// batch that are to be kept. Where there is none they are not.
+static void
+slot_keep(kt_gpu_t *self, kt_gpu_slot_t *slot, kt_gpu_kept_t *dropped)
+{
+    kt_gpu_free_kept(self, dropped);
+    for (uint32_t i = 0; i < slot->batch.n_parts; i++) {
+        kt_gpu_share_t *share = &slot->parts[i].share;
+        kt_gpu_kept_t  *kept  = share->kept;
+        if (!kept || !share->fills)
+            continue;
+        if (!kept->memory && !kept->refused)
+            kept->refused = self->backend->keep(self->context, kept->bytes, &kept->memory) != KT_OK;
+        if (kept->refused)
+            share->kept = NULL;
+    }
+}
+
 static void
 slot_send(kt_gpu_t *self, uint32_t index)
 {
@@ -108,9 +125,12 @@ slot_send(kt_gpu_t *self, uint32_t index)
     }
     if (!kt_gpu_slots_in(self, SLOT_SENDING, SLOT_FLYING))
         self->progress_ms = kt_clock_ms();
-    slot->state   = SLOT_SENDING;
-    slot->sent_us = kt_clock_us();
+    kt_gpu_kept_t *dropped = self->dropped;
+    self->dropped          = NULL;
+    slot->state            = SLOT_SENDING;
+    slot->sent_us          = kt_clock_us();
     pthread_mutex_unlock(&self->lock);
+    slot_keep(self, slot, dropped);
     const kt_err_t  err  = self->backend->submit(self->context, index, &slot->batch);
     const uint64_t  pool = self->backend->pool_bytes(self->context);
     kt_gpu_layout_t layout;
@@ -131,7 +151,7 @@ slot_send(kt_gpu_t *self, uint32_t index)
         self->batches++;
         self->parts += slot->batch.n_parts;
         self->frames += slot->batch.items;
-        self->in_bytes += slot->batch.in_bytes;
+        self->in_bytes += slot->batch.host_bytes;
         self->out_bytes += layout.lists;
         pthread_cond_signal(&self->flown);
     }

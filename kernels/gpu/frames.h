@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/audio/rows.h"
+#include "kernels/gpu/samples.h"
 
 typedef enum kt_gpu_peaks { KT_GPU_POWER_PEAKS, KT_GPU_CQT_PEAKS, KT_GPU_PEAKS } kt_gpu_peaks_t;
 enum {
@@ -34,6 +35,7 @@ typedef struct kt_gpu_frames {
     const kt_rows_t *rows;  // frontend; peaks are appended
     double           tuning;
     float           *chroma;  // chroma: [frames][n_chroma]
+    kt_gpu_samples_t samples;
 } kt_gpu_frames_t;
 
 // Into the list of one span, in frame order. KT_ENOMEM; KT_EIO: a slice is outside.
@@ -42,4 +44,5 @@ KT_MUST_USE kt_err_t kt_gpu_peaks_collect(const kt_gpu_peak_t *peak, uint32_t us
 
 // Both kinds: the samples of a part.
 void kt_gpu_frames_args(const void *work, size_t first, size_t items, void *args);
+void kt_gpu_frames_share(const void *work, size_t first, size_t items, kt_gpu_share_t *out);
 void kt_gpu_frames_copy_in(const void *work, size_t first, size_t items, void *to);

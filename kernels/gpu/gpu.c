@@ -11,8 +11,9 @@
 
 // CLOSE_MS: how long close waits for the threads of a device that is lost.
 enum { CLOSE_MS = 5000 };
-// Samples of 4096 frames at the default hop, and their rows and peaks.
-enum { SLOT_BYTES = 28 << 20 };
+// SLOT_BYTES: samples of 4096 frames at the default hop, and their rows and peaks. KEEP_LEAST: with less for a device,
+// its slots get all.
+enum { SLOT_BYTES = 28 << 20, KEEP_LEAST_BYTES = 256 << 20, KEEP_SHARE = 8 };
 
 bool
 kt_gpu_wait_on(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us)
@@ -128,21 +129,28 @@ kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[K
     pthread_cond_init(&self->rest, NULL);
     pthread_cond_init(&self->changed, NULL);
 
+    kt_err_t err = self->backend->describe(device, &self->about);
+    if (err)
+        goto fail;
+    // Without a limit an eighth of the device's memory is for kept samples, else half of what the limit allows.
+    self->keep_most = opts->max_bytes >= KEEP_LEAST_BYTES ? opts->max_bytes / 2
+                      : opts->max_bytes                   ? 0
+                                                          : self->about.memory_bytes / KEEP_SHARE;
+
     // A slot's memory: five parts of sixteen for input, nine for results, two for what the backend adds.
-    const uint64_t              most         = opts->max_bytes ? opts->max_bytes / KT_GPU_SLOTS : SLOT_BYTES;
+    const uint64_t              most_bytes   = opts->max_bytes ? opts->max_bytes - self->keep_most : 0;
+    const uint64_t              most         = most_bytes ? most_bytes / KT_GPU_SLOTS : SLOT_BYTES;
     const size_t                part         = (size_t)(most < SLOT_BYTES ? most : SLOT_BYTES) / 16;
     const kt_gpu_context_opts_t context_opts = {.device    = device,
                                                 .slots     = KT_GPU_SLOTS,
                                                 .in_bytes  = 5 * part / KT_GPU_ALIGN_BYTES * KT_GPU_ALIGN_BYTES,
                                                 .out_bytes = 9 * part / KT_GPU_ALIGN_BYTES * KT_GPU_ALIGN_BYTES,
-                                                .max_bytes = opts->max_bytes,
+                                                .max_bytes = most_bytes,
                                                 .growth    = opts->growth};
     kt_gpu_buffers_t            buffers;
     self->slot_in_bytes  = context_opts.in_bytes;
     self->slot_out_bytes = context_opts.out_bytes;
-    kt_err_t err         = self->backend->describe(device, &self->about);
-    if (!err)
-        err = self->backend->open(&self->context, &context_opts, &buffers, why);
+    err                  = self->backend->open(&self->context, &context_opts, &buffers, why);
     for (uint32_t i = 0; i < KT_GPU_SLOTS && !err; i++) {
         self->slots[i].input   = buffers.input[i];
         self->slots[i].results = buffers.results[i];
@@ -207,8 +215,10 @@ kt_gpu_close(kt_gpu_t **self_p)
                     (unsigned long long)self->frames, (unsigned long long)self->on_cpu,
                     (unsigned long long)self->in_bytes, (unsigned long long)self->out_bytes,
                     (unsigned long long)self->files, (unsigned long long)self->cpu_files);
-    if (self->context && !self->hung)
+    if (self->context && !self->hung) {
+        kt_gpu_free_kept(self, self->dropped);
         self->backend->close(&self->context);
+    }
     pthread_cond_destroy(&self->changed);
     pthread_cond_destroy(&self->rest);
     pthread_cond_destroy(&self->flown);

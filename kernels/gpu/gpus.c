@@ -131,7 +131,7 @@ warm_up_all(kt_gpus_t *self, const kt_plan_t *plan, kt_gpu_cqt_tables_t *tables,
     const kt_span_t           span    = {pcm, WARM_FRAMES, 0, length};
     const kt_rows_t           rows    = {.row[KT_ROW_MEL] = out};
     const kt_gpu_frames_t     frames  = {.plan = plan, .span = &span, .rows = &rows, .chroma = chroma};
-    const kt_gpu_cqt_t        cqt     = {tables->config, 0, &tables->table, pcm, length, chroma};
+    const kt_gpu_cqt_t        cqt     = {tables->config, 0, &tables->table, pcm, length, chroma, {0}};
     // Of the rows of the front end.
     float                     quantile[KT_GPU_ITEM_COLUMNS * 2];
     kt_column_moments_t       moments[KT_GPU_ITEM_COLUMNS];

@@ -17,7 +17,7 @@ enum { KT_GPUS_MAX = 16 };
 
 typedef struct kt_gpu_opts {
     const char             *devices;      // indices and UUIDs, separated by blanks or commas; NULL or "": all
-    uint64_t                max_bytes;    // device memory of each GPU; 0: what the slots need
+    uint64_t                max_bytes;    // device memory of each GPU; 0: what the slots need, an eighth for samples
     bool                    growth;       // memory is allocated as batches need it
     int64_t                 deadline_ms;  // the device is lost if no batch ends within it
     const kt_gpu_backend_t *backend;      // NULL: load the library

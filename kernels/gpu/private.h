@@ -22,7 +22,7 @@
 #include <pthread.h>
 
 // EAGER: one batch computes while the next one is copied. FEEDERS: one thread copies 8 GB/s, and an H200 beside 64
-// cores is sent 11 (ops/bench gpu-node).
+// cores is sent 6 on average (ops/bench gpu-node).
 // PACES: configurations whose times are known; a node has five.
 enum { KT_GPU_SLOTS = 4, KT_GPU_EAGER = 2, KT_GPU_FEEDERS = 3, KT_GPU_PACES = 16 };
 
@@ -80,6 +80,8 @@ typedef struct kt_gpu {
     kt_gpu_state_t          state;
     uint64_t                planned, sent;  // numbers of the last batch that was begun, and submitted or given up
     uint64_t                pool_bytes, batches, parts, frames, on_cpu, in_bytes, out_bytes;
+    uint64_t                keep_most, keeps;  // bytes that may be kept, and that are, those of `dropped` included
+    kt_gpu_kept_t          *dropped;           // to be freed by the next feeder that submits
     kt_gpu_pace_t           paces[KT_GPU_PACES];
     kt_gpu_rate_t           cpu;       // of files that the processor computed by choice
     int64_t                 ended_us;  // when the last batch ended
@@ -114,6 +116,14 @@ void kt_gpu_ticket_settle(kt_gpu_t *self, kt_gpu_ticket_t *ticket);
 // pace.c. The place of a request's configuration in `paces`, and the time of a batch that ended just now.
 uint32_t kt_gpu_pace_of(kt_gpu_t *self, const kt_gpu_batch_t *like);
 void     kt_gpu_pace_note(kt_gpu_t *self, const kt_gpu_slot_t *slot);
+
+// keep.c. Room for samples that stay on the device; NULL: there is none, and the requests bring theirs. The memory
+// comes with the first request that fills it. drop: no request is on its way that names them. Both take the lock and
+// call no driver, so a hung device does not hold the caller.
+kt_gpu_kept_t *kt_gpu_keep(kt_gpu_t *self, size_t bytes);
+void           kt_gpu_drop(kt_gpu_t *self, kt_gpu_kept_t **kept_p);
+// Without the lock, by the thread that submits, or at the end.
+void kt_gpu_free_kept(kt_gpu_t *self, kt_gpu_kept_t *list);
 
 // gpus.c: the GPU with the fewest workers among those that are not lost; any if all are.
 kt_gpu_t *kt_gpus_attach(kt_gpus_t *self);

@@ -125,6 +125,7 @@ kt_segment_destroy(kt_segment_t **self_p)
         return;
     kt_device_cancel(self->device, &self->job);
     kt_device_cancel(self->device, &self->cqt_job);
+    kt_device_forget_samples(self->device);
     for (int m = 0; m < KT_MATRICES; m++)
         free(self->at[m]);
     kt_spectral_peaks_fini(&self->pitches);
@@ -279,6 +280,7 @@ hand_over(kt_segment_t *self, size_t frames)
         memmove(self->at[KT_MATRIX_MEL], matrix_row(self, KT_MATRIX_MEL, frames - self->margin),
                 self->margin * self->opts.n_mels * sizeof(float));
     }
+    kt_device_forget_samples(self->device);
     size_t step = frames * self->opts.hop;
     size_t keep = self->filled - step;
     memmove(self->pcm - self->before, self->pcm + step - self->before, (self->before + keep) * sizeof *self->pcm);
@@ -390,7 +392,10 @@ kt_segment_begin_close(kt_segment_t *self)
     self->closing       = true;
     if (frames == 0)
         return KT_OK;
-    return kt_device_gathers(self->device) ? begin_frames(self, frames) : run_batches(self, frames);
+    if (!kt_device_gathers(self->device))
+        return run_batches(self, frames);
+    kt_device_keep_samples(self->device);
+    return begin_frames(self, frames);
 }
 
 bool

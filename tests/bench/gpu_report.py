@@ -118,8 +118,9 @@ def limits(report):
 
 
 def node_passes(device):
-    """The GPU's work for a file: (kernels, frames, bytes in and out per frame). A pass reads its samples once, and its last
-    kernel writes its rows; statistics read eight columns at a time and write 257 quantiles of each column."""
+    """The GPU's work for a file: (kernels, frames, bytes in and out per frame, bytes copied on the device). The first pass
+    brings the samples, the others copy them from there, and a pass's last kernel writes its rows; statistics read eight
+    columns at a time and write 257 quantiles of each column."""
     def of(what, n_fft):
         return next(f for f in device.found if f.what.startswith(what) and f.n_fft == n_fft)
     frames, beats = FILE_S * RATE_HZ // 512 + 1, FILE_S * RATE_HZ // 220 + 1
@@ -129,8 +130,10 @@ def node_passes(device):
               ([of("first pass, mel", 1024)], beats),
               (cqt, frames)]
     columns = [of(f"statistics, {part}", 2048) for part in ("columns", "sort and sums")]
-    return [(run, n, 4 * run[0].hop, run[-1].written) for run, n in passes] + [
-        (columns, frames, columns[0].read, COLUMNS * (40 + 4 * 257) / frames)]
+    samples = [4 * run[0].hop for run, _ in passes]
+    return [(run, n, 0 if i else samples[i], run[-1].written, 2 * samples[i] if i else 0)
+            for i, (run, n) in enumerate(passes)] + [
+        (columns, frames, columns[0].read, COLUMNS * (40 + 4 * 257) / frames, 0)]
 
 
 def cpu_ms(row):
@@ -146,12 +149,13 @@ def file_table(decode, rest):
     rows = []
     for device in DEVICES:
         passes = node_passes(device)
-        kernels = sum(f.least(device) * n for run, n, _, _ in passes for f in run) * 1e-9
-        bus = max(sum(there * n for _, n, there, _ in passes), sum(back * n for _, n, _, back in passes)) / device.bus
+        kernels = sum(f.least(device) * n for run, n, *_ in passes for f in run) * 1e-9
+        kernels += sum(copied * n for _, n, _, _, copied in passes) / device.memory
+        bus = max(sum(there * n for _, n, there, *_ in passes), sum(back * n for _, n, _, back, _ in passes)) / device.bus
         rate = 1 / max(kernels, bus)
         rows.append([device.name, f"{kernels * 1e6:,.0f} us, {1 / kernels:,.0f}", f"{bus * 1e6:,.0f} us, {1 / bus:,.0f}",
                      f"{rate:,.0f}", f"{cores_for(rate, decode):,.0f}", f"{cores_for(rate, rest):,.0f}"])
-    return table(["GPU", "kernels: time a file, files a second", "bus: likewise", "the GPU's limit, files a second",
+    return table(["GPU", "kernels and copies: time a file, files a second", "bus: likewise", "the GPU's limit, files a second",
                   "cores that decode and resample so many", "cores that do all else of the analysis too"], rows)
 
 

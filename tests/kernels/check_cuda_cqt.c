@@ -98,7 +98,7 @@ stream_new(size_t s, const float *pcm, size_t n, size_t frames, double tuning)
                "cqt: tables"))
         exit(1);
     check(self->tables.config.n_fft == settings[s].n_fft, "cqt: n_fft %u", self->tables.config.n_fft);
-    self->work   = (kt_gpu_cqt_t){self->tables.config, tuning, &self->tables.table, pcm, n, NULL};
+    self->work   = (kt_gpu_cqt_t){self->tables.config, tuning, &self->tables.table, pcm, n, NULL, {0}};
     self->frames = frames;
     return self;
 }

@@ -52,5 +52,6 @@ const kt_gpu_kind_t kt_gpu_chroma_kind = {.id            = KT_GPU_CHROMA,
                                           .describe      = chroma_describe,
                                           .describe_part = kt_gpu_frames_args,
                                           .joins         = chroma_joins,
+                                          .share         = kt_gpu_frames_share,
                                           .copy_in       = kt_gpu_frames_copy_in,
                                           .copy_out      = chroma_copy_out};

@@ -28,6 +28,21 @@ cqt_args(const void *work, size_t first, size_t items, void *args)
 }
 
 static void
+cqt_share(const void *work, size_t first, size_t items, kt_gpu_share_t *out)
+{
+    const kt_gpu_cqt_t *self  = work;
+    const int64_t       begin = (int64_t)self->samples.first;
+    const int64_t       from  = begin + (int64_t)(first * self->config.hop) - kt_gpu_cqt_reach(self->config.n_fft, 0);
+    (void)items;
+    if (self->samples.kept)
+        *out = (kt_gpu_share_t){.kept  = self->samples.kept,
+                                .skip  = sizeof *self->table,
+                                .at    = from * (int64_t)sizeof(float),
+                                .begin = begin * (int64_t)sizeof(float),
+                                .end   = (begin + (int64_t)self->n) * (int64_t)sizeof(float)};
+}
+
+static void
 cqt_copy_in(const void *work, size_t first, size_t items, void *to)
 {
     const kt_gpu_cqt_t *self = work;
@@ -37,6 +52,8 @@ cqt_copy_in(const void *work, size_t first, size_t items, void *to)
     const int64_t       before = from < 0 ? -from < room ? -from : room : 0, left = (int64_t)self->n - from;
     const int64_t       end = left < before ? before : left < room ? left : room;
     memcpy(to, self->table, sizeof *self->table);
+    if (self->samples.kept)
+        return;
     float *samples = (float *)(void *)((char *)to + sizeof *self->table);
     memset(samples, 0, (size_t)before * sizeof *samples);
     if (end > before)
@@ -56,5 +73,6 @@ const kt_gpu_kind_t kt_gpu_cqt_kind = {.id            = KT_GPU_CQT,
                                        .name          = "cqt",
                                        .describe      = cqt_describe,
                                        .describe_part = cqt_args,
+                                       .share         = cqt_share,
                                        .copy_in       = cqt_copy_in,
                                        .copy_out      = cqt_copy_out};

@@ -56,11 +56,31 @@ kt_gpu_frames_args(const void *work, size_t first, size_t items, void *args)
     memcpy(args, &out, sizeof out);
 }
 
+// Of a piece that is kept, the samples that it shares with the piece before are there already: two batches at once
+// write to places of their own.
+void
+kt_gpu_frames_share(const void *work, size_t first, size_t items, kt_gpu_share_t *out)
+{
+    const kt_gpu_frames_t    *self    = work;
+    const kt_gpu_samples_t   *samples = &self->samples;
+    const kt_frontend_opts_t *opts    = &self->plan->opts;
+    const size_t              shared  = samples->fills && first > 0 ? opts->n_fft - opts->hop : 0;
+    (void)items;
+    if (samples->kept)
+        *out = (kt_gpu_share_t){.kept  = samples->kept,
+                                .fills = samples->fills,
+                                .skip  = shared * sizeof(float),
+                                .at    = (int64_t)((samples->first + first * opts->hop + shared) * sizeof(float)),
+                                .end   = (int64_t)samples->kept->bytes};
+}
+
 void
 kt_gpu_frames_copy_in(const void *work, size_t first, size_t items, void *to)
 {
     const kt_gpu_frames_t    *self = work;
     const kt_frontend_opts_t *opts = &self->plan->opts;
+    if (self->samples.kept && !self->samples.fills)
+        return;
     memcpy(to, self->span->pcm + first * opts->hop, ((items - 1) * opts->hop + opts->n_fft) * sizeof(float));
 }
 
@@ -115,5 +135,6 @@ const kt_gpu_kind_t kt_gpu_frontend_kind = {.id            = KT_GPU_FRONTEND,
                                             .name          = "frontend",
                                             .describe      = frontend_describe,
                                             .describe_part = kt_gpu_frames_args,
+                                            .share         = kt_gpu_frames_share,
                                             .copy_in       = kt_gpu_frames_copy_in,
                                             .copy_out      = frontend_copy_out};

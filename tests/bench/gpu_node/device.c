@@ -11,15 +11,16 @@
 // T4's and the B200's least times are from the same counts (gpu_bench_sim --figures with KITHARA_SIM_DEVICE=t4, b200)
 // and their data sheets. None of this was measured.
 const gpu_profile_t GPU_PROFILES[] = {
-    {"t4", 12, 1.5 * 104, 1.5 * 37, 1.5 * 18.5, 1.5 * 99, 1.5 * 38},
-    {"l4", 25, 1.5 * 29, 1.5 * 7.5, 1.5 * 9.9, 1.5 * 59, 1.5 * 40},
-    {"h200", 50, 3 * 3.5, 3 * 2.3, 3 * 1.1, 3 * 8.7, 3 * 2.5},
-    {"b200", 50, 3 * 3.2, 3 * 2.1, 3 * 0.91, 3 * 7.2, 3 * 1.5},
+    {"t4", 12, 320, 1.5 * 104, 1.5 * 37, 1.5 * 18.5, 1.5 * 99, 1.5 * 38},
+    {"l4", 25, 300, 1.5 * 29, 1.5 * 7.5, 1.5 * 9.9, 1.5 * 59, 1.5 * 40},
+    {"h200", 50, 4800, 3 * 3.5, 3 * 2.3, 3 * 1.1, 3 * 8.7, 3 * 2.5},
+    {"b200", 50, 7700, 3 * 3.2, 3 * 2.1, 3 * 0.91, 3 * 7.2, 3 * 1.5},
 };
 const size_t GPU_PROFILES_COUNT = sizeof GPU_PROFILES / sizeof *GPU_PROFILES;
 
 // A submit is some eight calls of the driver, a wait one and the copies of the lists; a launch starts so long after it.
-static const double SUBMIT_US = 40, WAIT_US = 20, LAUNCH_US = 10, LISTS_US = 15, QUANTUM_US = 4000;
+// Memory for a file's samples is mapped anew.
+static const double SUBMIT_US = 40, KEEP_US = 200, WAIT_US = 20, LAUNCH_US = 10, LISTS_US = 15, QUANTUM_US = 4000;
 
 // --- cores -----------------------------------------------------------------------------------------------------------
 
@@ -82,7 +83,7 @@ static kt_err_t
 device_describe(int device, kt_gpu_about_t *out)
 {
     (void)device;
-    *out = (kt_gpu_about_t){.arch = "virtual", .memory_bytes = 1 << 30};
+    *out = (kt_gpu_about_t){.arch = "virtual", .memory_bytes = 16ULL << 30};
     snprintf(out->name, sizeof out->name, "%s", chosen->name);
     return KT_OK;
 }
@@ -129,12 +130,31 @@ device_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
     kt_gpu_layout_t layout;
     kt_gpu_layout(batch->shape.section, batch->wanted, batch->items, &layout);
     cores_use(SUBMIT_US, true);
-    self->in_free_us = later(kt_clock_us(), self->in_free_us) + (int64_t)((double)batch->in_bytes / bus);
-    self->kernels_free_us =
-        later(self->in_free_us, self->kernels_free_us) + (int64_t)(LAUNCH_US + 1e-3 * frame_ns * (double)batch->items);
+    // What is kept is read and written once more.
+    const double kept_us  = 2e-3 * (double)(batch->in_bytes - batch->host_bytes) / profile->memory_gb_s;
+    self->in_free_us      = later(kt_clock_us(), self->in_free_us) + (int64_t)((double)batch->host_bytes / bus);
+    self->kernels_free_us = later(self->in_free_us, self->kernels_free_us) +
+                            (int64_t)(LAUNCH_US + kept_us + 1e-3 * frame_ns * (double)batch->items);
     self->out_free_us   = later(self->kernels_free_us, self->out_free_us) + (int64_t)((double)layout.bytes / bus);
     self->ends_us[slot] = self->out_free_us;
     return KT_OK;
+}
+
+static kt_err_t
+device_keep(kt_gpu_context_t *self, size_t bytes, void **memory)
+{
+    (void)bytes;
+    cores_use(KEEP_US, true);
+    *memory = self;
+    return KT_OK;
+}
+
+static void
+device_drop(kt_gpu_context_t *self, void *memory, size_t bytes)
+{
+    (void)self;
+    (void)memory;
+    (void)bytes;
 }
 
 static kt_err_t
@@ -178,6 +198,8 @@ virtual_backend(const gpu_profile_t *profile)
                                              .describe   = device_describe,
                                              .open       = device_open,
                                              .close      = device_close,
+                                             .keep       = device_keep,
+                                             .drop       = device_drop,
                                              .submit     = device_submit,
                                              .wait       = device_wait,
                                              .state      = device_state,

@@ -4,6 +4,7 @@
 //
 //   gpu_node_bench            tables
 //   gpu_node_bench --one PROFILE CORES WORKERS
+//   gpu_node_bench --moved    what a node of 16 cores gains by each further part on the device
 //   gpu_node_bench --check    exit 1 where a node of 16 or 64 cores is slower with a GPU than without
 #include "common/clock.h"
 #include "common/log.h"
@@ -24,41 +25,55 @@ enum { WORKERS_MOST = 64, FILE_S = 240, WARM_US = 3000000, MEASURE_US = 10000000
 // chroma, finer rows; constant-Q; summaries), and what it costs instead: constant-Q's table of a tuning.
 static const double BEFORE_MS = 4 * 60.7, FINE_MS = 4 * 2.0, AFTER_MS = 4 * 14.3, DEVICE_MS = 4 * (12.0 + 6.0 + 6.0),
                     TABLE_MS = 0.4;
+// What further parts on the device would save of those (print_moved); 0: they are where they are now.
+static double less_before_ms, less_fine_ms, less_after_ms;
 // Copies to and from pinned memory, bytes a microsecond.
 static const double COPY_RATE = 8000;
 
 // --- requests --------------------------------------------------------------------------------------------------------
 
-// first_bytes, next_bytes: in; item_bytes: out.
+// first_bytes, next_bytes: in; item_bytes: out; table_bytes: in, where the samples are on the device.
 typedef struct pass {
     kt_gpu_kind_t kind;
-    uint32_t      first_bytes, next_bytes, item_bytes, frames;
+    uint32_t      first_bytes, next_bytes, item_bytes, frames, table_bytes;
 } pass_t;
+
+// Of a file, as a request names them.
+typedef struct work {
+    const pass_t  *pass;
+    kt_gpu_kept_t *kept;   // its samples on the device; NULL: the request brings them
+    bool           fills;  // the request brings them and they are kept
+} work_t;
 
 static void     describe(const void *work, kt_gpu_batch_t *out);
 static void     describe_part(const void *work, size_t first, size_t items, void *args);
+static void     share(const void *work, size_t first, size_t items, kt_gpu_share_t *out);
 static void     copy_in(const void *work, size_t first, size_t items, void *to);
 static kt_err_t copy_out(const void *work, size_t first, const kt_gpu_results_t *from);
 
 #define KIND(which)                                                                                                    \
     {                                                                                                                  \
-        which, "virtual", describe, describe_part, NULL, copy_in, copy_out                                             \
+        which, "virtual", describe, describe_part, NULL, share, copy_in, copy_out                                      \
     }
 // 22,050 Hz: rows of 2048/512, chroma of the same frames, mel rows of 1024/220.
-static const pass_t FIRST  = {KIND(KT_GPU_FRONTEND), 8192, 2048, 648, FILE_S * 22050 / 512},
-                    SECOND = {KIND(KT_GPU_CHROMA), 8192, 2048, 48, FILE_S * 22050 / 512},
-                    FINE   = {KIND(KT_GPU_FRONTEND), 4096, 880, 320, FILE_S * 22050 / 220};
+static pass_t FIRST  = {KIND(KT_GPU_FRONTEND), 8192, 2048, 648, FILE_S * 22050 / 512, 0},
+              SECOND = {KIND(KT_GPU_CHROMA), 8192, 2048, 48, FILE_S * 22050 / 512, 0},
+              FINE   = {KIND(KT_GPU_FRONTEND), 4096, 880, 320, FILE_S * 22050 / 220, 0};
 // Constant-Q, of the first frames too; its first bytes are set at the start.
-static pass_t CQT = {KIND(KT_GPU_CQT), 0, 2048, 48, FILE_S * 22050 / 512};
+static pass_t CQT = {KIND(KT_GPU_CQT), 0, 2048, 48, FILE_S * 22050 / 512, 0};
 
 // Statistics of the rows of all frames: an item is eight columns.
-static const pass_t COLUMNS = {KIND(KT_GPU_COLUMNS), 32 * (FILE_S * 22050 / 512), 32 * (FILE_S * 22050 / 512),
-                               8 * (40 + 257 * 4), SONG_ITEMS};
+static pass_t COLUMNS = {
+    KIND(KT_GPU_COLUMNS), 32 * (FILE_S * 22050 / 512), 32 * (FILE_S * 22050 / 512), 8 * (40 + 257 * 4), SONG_ITEMS, 0};
+
+enum { SUMS_BYTES = 64 };
+// Samples at the file's rate, a tenth of a second of two channels an item; none: no part on the device reads them.
+static pass_t PCM = {KIND(KT_GPU_FRONTEND), 0, 0, SUMS_BYTES, 0, 0};
 
 static void
 describe(const void *work, kt_gpu_batch_t *out)
 {
-    const pass_t *pass               = work;
+    const pass_t *pass               = ((const work_t *)work)->pass;
     out->shape.first_bytes           = pass->first_bytes;
     out->shape.next_bytes            = pass->next_bytes;
     out->shape.section[0].item_bytes = pass->item_bytes;
@@ -76,18 +91,30 @@ describe_part(const void *work, size_t first, size_t items, void *args)
 }
 
 static void
+share(const void *work, size_t first, size_t items, kt_gpu_share_t *out)
+{
+    const work_t *self = work;
+    (void)first;
+    (void)items;
+    if (self->kept)
+        *out = (kt_gpu_share_t){.kept = self->kept, .fills = self->fills, .skip = self->pass->table_bytes};
+}
+
+static void
 copy_in(const void *work, size_t first, size_t items, void *to)
 {
-    const pass_t *pass = work;
+    const work_t *self = work;
+    const pass_t *pass = self->pass;
     (void)first;
     (void)to;
-    cores_use((double)(pass->first_bytes + (items - 1) * pass->next_bytes) / COPY_RATE, true);
+    const size_t all = pass->first_bytes + (items - 1) * pass->next_bytes;
+    cores_use((double)(self->kept && !self->fills ? pass->table_bytes : all) / COPY_RATE, true);
 }
 
 static kt_err_t
 copy_out(const void *work, size_t first, const kt_gpu_results_t *from)
 {
-    const pass_t *pass = work;
+    const pass_t *pass = ((const work_t *)work)->pass;
     (void)first;
     cores_use((double)from->part->items * pass->item_bytes / COPY_RATE, true);
     return KT_OK;
@@ -106,6 +133,8 @@ typedef enum way {
 
 typedef struct file {
     kt_gpu_ticket_t ticket[2];
+    kt_gpu_ticket_t pcm_ticket;
+    work_t          first, second, fine, cqt, pcm;
     struct node    *node;
     struct file    *next;
 } file_t;
@@ -139,8 +168,9 @@ node_closing(node_t *self)
 static void
 run_pass(kt_gpu_t *gpu, const pass_t *pass, uint32_t piece)
 {
+    const work_t work = {.pass = pass};
     for (uint32_t at = 0; at < pass->frames; at += piece) {
-        const kt_gpu_request_t request = {&pass->kind, pass, pass->frames - at < piece ? pass->frames - at : piece};
+        const kt_gpu_request_t request = {&pass->kind, &work, pass->frames - at < piece ? pass->frames - at : piece};
         if (kt_gpu_run(gpu, &request))
             abort();
     }
@@ -155,10 +185,10 @@ file_done(node_t *self)
 }
 
 static void
-post_pass(kt_gpu_t *gpu, kt_gpu_ticket_t *ticket, const pass_t *pass, size_t frames, kt_gpu_done_fn *done,
+post_pass(kt_gpu_t *gpu, kt_gpu_ticket_t *ticket, const work_t *work, size_t frames, kt_gpu_done_fn *done,
           void *context)
 {
-    *ticket = (kt_gpu_ticket_t){.request = {&pass->kind, pass, frames}, .done = done, .context = context};
+    *ticket = (kt_gpu_ticket_t){.request = {&work->pass->kind, work, frames}, .done = done, .context = context};
     if (kt_gpu_ticket_post(gpu, ticket))
         abort();
 }
@@ -185,27 +215,45 @@ await_pass(kt_gpu_t *gpu, kt_gpu_ticket_t *ticket)
         abort();
 }
 
+// The samples of the first pass stay on the device for the other ones, where there is room.
+static void
+post_first(kt_gpu_t *gpu, file_t *file, kt_gpu_done_fn *done)
+{
+    kt_gpu_kept_t *kept = kt_gpu_keep(gpu, (size_t)FIRST.frames * FIRST.next_bytes);
+    file->first         = (work_t){&FIRST, kept, PCM.item_bytes <= SUMS_BYTES};  // resampled there: nothing is brought
+    file->second        = (work_t){&SECOND, kept, false};
+    file->fine          = (work_t){&FINE, kept, false};
+    file->cqt           = (work_t){&CQT, kept, false};
+    file->pcm           = (work_t){&PCM, NULL, false};
+    if (PCM.frames)
+        post_pass(gpu, &file->pcm_ticket, &file->pcm, PCM.frames, NULL, NULL);
+    post_pass(gpu, &file->ticket[0], &file->first, FIRST.frames, done, file);
+}
+
 // As node/audio/segment.c and rhythm/envelope.c do it: chroma and constant-Q at once, each piece of the finer rows
 // beside the reading of the one before.
 static void
 file_finish(file_t *file)
 {
     kt_gpu_t *gpu = file->node->gpu;
-    post_pass(gpu, &file->ticket[0], &SECOND, SECOND.frames, NULL, NULL);
+    if (PCM.frames)
+        await_pass(gpu, &file->pcm_ticket);
+    post_pass(gpu, &file->ticket[0], &file->second, SECOND.frames, NULL, NULL);
     cores_use(1000 * TABLE_MS, false);
-    post_pass(gpu, &file->ticket[1], &CQT, CQT.frames, NULL, NULL);
+    post_pass(gpu, &file->ticket[1], &file->cqt, CQT.frames, NULL, NULL);
     await_pass(gpu, &file->ticket[0]);
     await_pass(gpu, &file->ticket[1]);
     run_pass(gpu, &COLUMNS, COLUMNS.frames);
     const uint32_t n = (FINE.frames + FINE_PIECE - 1) / FINE_PIECE;
-    post_pass(gpu, &file->ticket[0], &FINE, FINE_PIECE, NULL, NULL);
+    post_pass(gpu, &file->ticket[0], &file->fine, FINE_PIECE, NULL, NULL);
     for (uint32_t i = 0; i < n; i++) {
         await_pass(gpu, &file->ticket[i % 2]);
         if (i + 1 < n)
-            post_pass(gpu, &file->ticket[(i + 1) % 2], &FINE, FINE_PIECE, NULL, NULL);
-        cores_use(1000 * FINE_MS / n, false);
+            post_pass(gpu, &file->ticket[(i + 1) % 2], &file->fine, FINE_PIECE, NULL, NULL);
+        cores_use(1000 * (FINE_MS - less_fine_ms) / n, false);
     }
-    cores_use(1000 * AFTER_MS, false);
+    kt_gpu_drop(gpu, &file->first.kept);
+    cores_use(1000 * (AFTER_MS - less_after_ms), false);
     file_done(file->node);
 }
 
@@ -221,7 +269,7 @@ begin_rows(node_t *self, file_t *file)
         file_done(self);
         return false;
     }
-    post_pass(self->gpu, &file->ticket[0], &FIRST, FIRST.frames, file_ready, file);
+    post_first(self->gpu, file, file_ready);
     return true;
 }
 
@@ -245,7 +293,8 @@ park_file(node_t *self)
     self->free   = file->next;
     pthread_mutex_unlock(&self->lock);
     file->node = self;
-    cores_use(1000 * BEFORE_MS, false);
+    // Samples are gathered for the request while they are decoded.
+    cores_use(1000 * (BEFORE_MS - less_before_ms) + (double)PCM.frames * PCM.next_bytes / COPY_RATE, false);
     if (!begin_rows(self, file))
         free_file(self, file);
 }
@@ -275,7 +324,7 @@ worker_main(void *argument)
             cores_use(1000 * (TABLE_MS + FINE_MS + AFTER_MS), false);
             file_done(self);
         } else {
-            post_pass(self->gpu, &file.ticket[0], &FIRST, FIRST.frames, NULL, NULL);
+            post_first(self->gpu, &file, NULL);
             await_pass(self->gpu, &file.ticket[0]);
             file_finish(&file);
         }
@@ -430,6 +479,59 @@ print_workers(void)
     }
 }
 
+// Parts that are on the processor now (docs/gpu.md, "What stays on the processor"), each with those above it, and with
+// nothing left of them but what is said: the most that moving them can give.
+typedef struct move {
+    const char *what;
+    double      before_ms, fine_ms, after_ms;  // less, per minute
+    double      pcm_mb, mono_mb;               // more, per minute: samples at the file's rate in; resampled ones out
+    bool        rises, rows;  // of the finer rows, only rises come back; rows stay for their statistics
+} move_t;
+
+static void
+move_apply(const move_t *self)
+{
+    enum { TENTHS = 10 * FILE_S };
+    less_before_ms += 4 * self->before_ms;
+    less_fine_ms += 4 * self->fine_ms;
+    less_after_ms += 4 * self->after_ms;
+    if (self->pcm_mb > 0) {
+        PCM.frames     = TENTHS;
+        PCM.next_bytes = PCM.first_bytes = (uint32_t)(self->pcm_mb * 1e6 / 600);
+    }
+    PCM.item_bytes  = self->mono_mb > 0 ? (uint32_t)(self->mono_mb * 1e6 / 600) : PCM.item_bytes;
+    FINE.item_bytes = self->rises ? 18 : FINE.item_bytes;
+    if (self->rows) {
+        FIRST.item_bytes    = 28 + 128;  // scalars, mel in 32 bands
+        COLUMNS.first_bytes = COLUMNS.next_bytes = 32;
+    }
+}
+
+static void
+print_moved(void)
+{
+    static const move_t MOVES[] = {
+        {"as it is", 0, 0, 0, 0, 0, false, false},
+        {"the rises of the finer rows", 0, 1.6, 0, 0, 0, true, false},
+        {"rows stay for their statistics", 0, 0, 0, 0, 0, false, true},
+        {"loudness, true peak: 6.5 ms", 6.5, 0, 0, 21.2, 0, false, false},
+        {"quality: 5.7 of 7.2 ms", 5.7, 0, 0, 0, 0, false, false},
+        {"the same with samples of 16 bits", 0, 0, 0, 10.6, 0, false, false},
+        {"resampling: 8 ms, and 5.3 MB of its samples back", 8, 0, 0, 0, 5.3, false, false},
+        {"key, bass: 4.1 ms", 0, 0, 4.1, 0, 0, false, false},
+    };
+    const double cpu = node_run(WAY_CPU, NULL, 16, 16).files_s;
+    printf("| on the device too, with all above | L4: ratio | H200: ratio | MB in | MB out |\n"
+           "| --- | --- | --- | --- | --- |\n");
+    for (size_t i = 0; i < sizeof MOVES / sizeof *MOVES; i++) {
+        move_apply(&MOVES[i]);
+        const run_t l4   = node_run(WAY_SHARED, &GPU_PROFILES[1], 16, 16);
+        const run_t h200 = node_run(WAY_SHARED, &GPU_PROFILES[2], 16, 16);
+        printf("| %s | %.2f | %.2f | %.1f | %.1f |\n", MOVES[i].what, l4.files_s / cpu, h200.files_s / cpu, h200.in_mb,
+               h200.out_mb);
+    }
+}
+
 // Each profile beside 16 cores, whatever the workers, and beside 64, where the GPU is the narrow place.
 static bool
 check(void)
@@ -471,9 +573,14 @@ int
 main(int argc, char **argv)
 {
     kt_log_setup(KT_LOG_ERROR, KT_LOG_TEXT, "gpu_node_bench");
+    CQT.table_bytes = sizeof(kt_gpu_cqt_table_t);
     CQT.first_bytes = (uint32_t)(sizeof(kt_gpu_cqt_table_t) + kt_gpu_cqt_samples(1024, 512, 0, 1) * sizeof(float));
     if (argc > 1 && strcmp(argv[1], "--check") == 0)
         return check() ? 0 : 1;
+    if (argc > 1 && strcmp(argv[1], "--moved") == 0) {
+        print_moved();
+        return 0;
+    }
     if (argc > 4 && strcmp(argv[1], "--one") == 0)
         return print_one(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10)) ? 0 : 1;
     print_cores();

@@ -229,6 +229,19 @@ compute(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch)
         COMPUTE[batch->kind](self, lane, batch, &layout, &batch->parts[i]);
 }
 
+// It has room for samples by its size, and none in fact.
+static kt_err_t
+keep(kt_gpu_context_t *self, size_t bytes, void **memory)
+{
+    (void)self;
+    (void)bytes;
+    (void)memory;
+    pthread_mutex_lock(&gpu_double.lock);
+    gpu_double.n_keeps++;
+    pthread_mutex_unlock(&gpu_double.lock);
+    return KT_ENOMEM;
+}
+
 static kt_err_t
 submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch)
 {
@@ -308,6 +321,7 @@ gpu_double_backend(int devices)
                                              .describe   = describe,
                                              .open       = open_context,
                                              .close      = close_context,
+                                             .keep       = keep,
                                              .submit     = submit,
                                              .wait       = wait_slot,
                                              .state      = state,

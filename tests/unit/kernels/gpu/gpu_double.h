@@ -19,7 +19,7 @@ typedef struct gpu_double {
     kt_err_t        fail;    // of wait, once
     int             xid;     // 79 is fatal
     size_t          looks;   // calls of state
-    size_t          n_batches, n_closed;
+    size_t          n_batches, n_closed, n_keeps;
     struct {
         kt_gpu_kind_id_t kind;
         uint32_t         parts, frames;

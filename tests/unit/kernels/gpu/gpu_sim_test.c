@@ -1,6 +1,7 @@
 // The same on the simulated device: the library as a node loads it, with the kernels as they are.
 #include "common/clock.h"
 #include "common/log.h"
+#include "kernels/gpu/cqt.h"
 #include "tests/unit/kernels/gpu/gpu_film.h"
 #include "tests/unit/kernels/gpu/gpu_fixture.h"
 #include "tests/unit/kernels/gpu/gpu_table.h"
@@ -215,6 +216,182 @@ Test(gpu_sim, bytes_over_the_bus_are_counted)
     sound_free(&sound);
     kt_gpus_close(&gpus);
     check_clean();
+}
+
+// What a segment's requests make of its samples: the first pass, chroma, constant-Q, and finer mel rows from some
+// sample on, as of the rhythm.
+enum { KEPT_FRAMES = 40, FINE_FRAMES = 50, FINE_FROM = 333 };
+typedef struct kept {
+    sound_t sound;
+    float   cqt[KEPT_FRAMES * KT_CQT_CLASSES], fine[FINE_FRAMES * 80];
+} kept_t;
+
+static void
+end_job(kt_device_t *device, kt_device_job_t **job)
+{
+    cr_assert_eq(kt_device_end(device, job), KT_OK);
+}
+
+static void
+kept_run(kept_t *self, kt_gpus_t *gpus, bool keep)
+{
+    const kt_frontend_opts_t finer = {22050, 1024, 220, 80, 1, 12};
+    sound_t                 *sound = &self->sound;
+    kt_plan_t               *plan  = NULL;
+    kt_device_job_t         *job = NULL, *cqt = NULL;
+    *sound         = sound_new(&gpu_defaults, KEPT_FRAMES, 3);
+    kt_rows_t rows = {.peaks = &sound->peaks, .cqt_peaks = &sound->cqt_peaks};
+    kt_rows_t fine = {.row[KT_ROW_MEL] = self->fine};
+    kt_span_t at   = {sound->pcm + FINE_FROM, FINE_FRAMES, 0, (FINE_FRAMES - 1) * 220 + 1024};
+    for (int r = 0; r < KT_ROWS; r++)
+        rows.row[r] = sound->row[r];
+    cr_assert_eq(kt_plan_new(&plan, &finer), KT_OK);
+    cr_assert_eq(gpus ? kt_device_gpu(&sound->device, gpus, NULL) : kt_device_cpu(&sound->device, NULL), KT_OK);
+    kt_device_t *device = sound->device;
+    if (keep)
+        kt_device_keep_samples(device);
+    cr_assert_eq(kt_device_begin_frontend(device, sound->plan, &sound->span, &rows, &job), KT_OK);
+    end_job(device, &job);
+    cr_assert_eq(kt_device_begin_chroma(device, sound->plan, 0.1, &sound->span, sound->chroma, &job), KT_OK);
+    cr_assert_eq(kt_device_begin_chroma_cqt(device, sound->plan, 0.2, sound->pcm + 1024, (KEPT_FRAMES - 1) * 512 + 100,
+                                            KEPT_FRAMES, self->cqt, &cqt),
+                 KT_OK);
+    end_job(device, &job);
+    end_job(device, &cqt);
+    cr_assert_eq(kt_device_begin_frontend(device, plan, &at, &fine, &job), KT_OK);
+    end_job(device, &job);
+    kt_device_forget_samples(device);
+    kt_plan_destroy(&plan);
+}
+
+static void
+kept_same(const kept_t *a, const kept_t *b, float limit)
+{
+    sound_same(&a->sound, &b->sound, limit);
+    sound_same_row(a->cqt, b->cqt, KEPT_FRAMES * KT_CQT_CLASSES, limit, "chroma_cqt");
+    sound_same_row(a->fine, b->fine, FINE_FRAMES * 80, limit, "mel");
+}
+
+// The first pass brings the samples, the others bring the table of a tuning alone.
+static void
+samples_cross_once(const char *seed)
+{
+    enum { SAMPLES = (KEPT_FRAMES - 1) * 512 + 2048 };
+    static kept_t cpu, brought, kept;
+    kt_gpus_t    *gpus = open_sim(seed, KT_GPU_DEFAULTS);
+    kept_run(&cpu, NULL, true);
+    kept_run(&brought, gpus, false);
+    const kt_gpus_info_t before = info_of(gpus);
+    kept_run(&kept, gpus, true);
+    const kt_gpus_info_t after = info_of(gpus);
+    cr_assert_eq(after.in_bytes - before.in_bytes, SAMPLES * sizeof(float) + sizeof(kt_gpu_cqt_table_t));
+    cr_assert_gt(before.in_bytes, 3 * SAMPLES * sizeof(float));
+    cr_assert_eq(after.on_cpu, 0);
+    kept_same(&brought, &kept, 0);
+    kept_same(&cpu, &kept, LIMIT);
+    // The memory comes back with the next batch.
+    sound_run(&brought.sound, gpus);
+    cr_assert_leq(info_of(gpus).pool_bytes, before.pool_bytes + (2 << 20));
+    sound_free(&cpu.sound);
+    sound_free(&brought.sound);
+    sound_free(&kept.sound);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
+Test(gpu_sim, samples_that_are_kept_cross_once_and_change_no_byte_in_order)
+{
+    samples_cross_once("0");
+}
+
+Test(gpu_sim, samples_that_are_kept_cross_once_and_change_no_byte_at_random)
+{
+    samples_cross_once("6");
+}
+
+// Two pieces of a first pass are kept one behind the other; chroma reads across their border.
+Test(gpu_sim, pieces_of_samples_are_kept_as_a_whole)
+{
+    enum { MANY = 2300, BORDER = 2236, SOME = 8 };
+    const kt_frontend_opts_t opts  = {22050, 2048, 1024, 128, 13, 12};
+    kt_gpus_t               *gpus  = open_sim("6", KT_GPU_DEFAULTS);
+    sound_t                  sound = sound_new(&opts, MANY, 5);
+    const kt_rows_t          rows  = {.row[KT_ROW_RMS] = sound.row[KT_ROW_RMS]};
+    const kt_span_t          span  = {sound.pcm + (size_t)BORDER * 1024, SOME, 0, (SOME - 1) * 1024 + 2048};
+    kt_device_job_t         *job   = NULL;
+    float                    kept[SOME * 12], brought[SOME * 12];
+    cr_assert_eq(kt_device_gpu(&sound.device, gpus, NULL), KT_OK);
+    kt_device_keep_samples(sound.device);
+    cr_assert_eq(kt_device_begin_frontend(sound.device, sound.plan, &sound.span, &rows, &job), KT_OK);
+    end_job(sound.device, &job);
+    cr_assert_eq(info_of(gpus).parts, 2);
+    const uint64_t before = info_of(gpus).in_bytes;
+    cr_assert_eq(kt_device_begin_chroma(sound.device, sound.plan, 0, &span, kept, &job), KT_OK);
+    end_job(sound.device, &job);
+    cr_assert_eq(info_of(gpus).in_bytes, before);
+    kt_device_forget_samples(sound.device);
+    cr_assert_eq(kt_device_begin_chroma(sound.device, sound.plan, 0, &span, brought, &job), KT_OK);
+    end_job(sound.device, &job);
+    cr_assert_gt(info_of(gpus).in_bytes, before);
+    cr_assert_eq(memcmp(kept, brought, sizeof kept), 0);
+    sound_free(&sound);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
+static void
+kept_without_room(const char *memory, uint64_t most, bool fits)
+{
+    static kept_t cpu, made;
+    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+    opts.max_bytes     = most;
+    setenv("KITHARA_SIM_MEMORY", memory, 1);
+    kt_gpus_t *gpus = open_sim("0", opts);
+    kept_run(&cpu, NULL, true);
+    kept_run(&made, gpus, true);
+    kept_same(&cpu, &made, LIMIT);
+    cr_assert_eq(info_of(gpus).on_cpu == 0, fits);
+    sound_free(&cpu.sound);
+    sound_free(&made.sound);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
+// An eighth of 500 KB is less than the samples.
+Test(gpu_sim, samples_for_which_the_device_is_too_small_are_brought_by_each_request)
+{
+    kept_without_room("500000", 0, false);
+}
+
+// The slots get all of 24 MB.
+Test(gpu_sim, samples_for_which_the_limit_has_no_room_are_brought_by_each_request)
+{
+    kept_without_room("67108864", 24 << 20, true);
+}
+
+static void
+lost_with_kept_samples(uint64_t launches)
+{
+    static kept_t cpu, made;
+    kt_gpus_t    *gpus = open_sim("0", KT_GPU_DEFAULTS);
+    break_after("cudaLaunchKernel", launches);
+    kept_run(&cpu, NULL, true);
+    kept_run(&made, gpus, true);
+    cr_assert_eq(info_of(gpus).lost, 1);
+    kept_same(&cpu, &made, LIMIT);
+    sound_free(&cpu.sound);
+    sound_free(&made.sound);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu_sim, a_device_that_breaks_before_samples_are_kept_leaves_right_numbers)
+{
+    lost_with_kept_samples(1);
+}
+
+Test(gpu_sim, a_device_that_breaks_with_kept_samples_leaves_right_numbers)
+{
+    lost_with_kept_samples(2);
 }
 
 Test(gpu_sim, company_changes_no_byte_in_order)

@@ -151,6 +151,25 @@ cqt_check(const kt_frontend_opts_t *opts, size_t frames, kt_gpus_t *gpus, float 
     free(got);
 }
 
+Test(gpu, samples_that_the_device_cannot_keep_are_brought_by_each_request)
+{
+    kt_gpus_t       *gpus  = open_double(1, KT_GPU_DEFAULTS);
+    sound_t          sound = sound_new(&gpu_defaults, FRAMES, 2), cpu = sound_new(&gpu_defaults, FRAMES, 2);
+    kt_device_info_t info;
+    cr_assert_eq(kt_device_gpu(&sound.device, gpus, NULL), KT_OK);
+    kt_device_keep_samples(sound.device);
+    sound_run(&sound, gpus);
+    sound_run(&cpu, NULL);
+    sound_same(&cpu, &sound, 1e-6f);
+    kt_device_info(sound.device, &info);
+    cr_assert_eq(info.replaced, 0);
+    cr_assert_eq(gpu_double.n_keeps, 1);
+    cr_assert_eq(info_of(gpus).in_bytes, 2 * ((FRAMES - 1) * 512 + 2048) * sizeof(float));
+    sound_free(&sound);
+    sound_free(&cpu);
+    kt_gpus_close(&gpus);
+}
+
 Test(gpu, constant_q_is_computed_whole_and_in_pieces)
 {
     kt_gpu_opts_t opts = KT_GPU_DEFAULTS;

@@ -78,6 +78,34 @@ Test(gpu_kinds, real_samples_are_counted_from_the_first_one_of_a_part)
     kt_plan_destroy(&plan);
 }
 
+Test(gpu_kinds, a_piece_keeps_the_samples_that_the_one_before_did_not)
+{
+    kt_plan_t           *plan    = plan_new();
+    const kt_span_t      span    = {.frames = 20};
+    kt_gpu_kept_t        kept    = {.bytes = (N_FFT + 19 * HOP) * sizeof(float)};
+    const size_t         overlap = (N_FFT - HOP) * sizeof(float);
+    kt_gpu_frames_t      frames  = {.plan = plan, .span = &span, .samples = {&kept, true, 0}};
+    kt_gpu_share_t       share   = {0};
+    const kt_gpu_shape_t shape   = {N_FFT * sizeof(float), HOP * sizeof(float), {{0}}};
+    kt_gpu_frontend_kind.share(&frames, 0, 12, &share);
+    cr_assert(share.fills && share.kept == &kept);
+    cr_assert_eq(share.skip, 0);
+    cr_assert_eq(share.at, 0);
+    const int64_t end = (int64_t)kt_gpu_part_bytes(&shape, 12);
+    kt_gpu_frontend_kind.share(&frames, 12, 8, &share);
+    cr_assert_eq(share.skip, overlap);
+    cr_assert_eq(share.at, end);
+    cr_assert_eq((size_t)share.at + kt_gpu_part_bytes(&shape, 8) - share.skip, kept.bytes);
+
+    // Who reads them brings nothing.
+    frames.samples     = (kt_gpu_samples_t){&kept, false, 100};
+    kt_gpu_part_t part = {.items = 8};
+    kt_gpu_chroma_kind.share(&frames, 3, 8, &part.share);
+    cr_assert_eq(part.share.at, (int64_t)((100 + 3 * HOP) * sizeof(float)));
+    cr_assert_eq(kt_gpu_host_bytes(&shape, &part), 0);
+    kt_plan_destroy(&plan);
+}
+
 Test(gpu_kinds, constant_q_brings_zeros_where_the_stream_is_not)
 {
     enum { FRAMES_OF_PART = 3, HOP_CQT = 64, N_FFT_CQT = 512 };
