@@ -155,8 +155,11 @@ publisher_on_rows(void *context, kt_ledger_request_t **request_p)
     for (size_t i = 0; i < request->outbox.n; i++)
         bytes += request->outbox.rows[i].n_bytes;
     // A page with fewer rows than requested is the last one, unless its bytes filled it.
-    bool cut    = request->outbox.n == request->outbox.want || bytes > KT_OUTBOX_BYTES - KT_DOCUMENT_MAX_BYTES;
-    self->after = publisher_send_all(self, request, self->after, false, &all);
+    bool cut = request->outbox.n == request->outbox.want || bytes > KT_OUTBOX_BYTES - KT_DOCUMENT_MAX_BYTES;
+    // A row that was lost, or a rescan that was begun, while the page was read: reading goes on from there.
+    const bool     back = self->after != request->outbox.after;
+    const uint64_t end  = publisher_send_all(self, request, request->outbox.after, false, &all);
+    self->after         = back ? self->after : end;
     if (cut || !all) {
         self->more = true;
     } else if (!self->more && self->rescan_began_ms) {  // the rescan has ended

@@ -266,6 +266,7 @@ add_nodes(kt_buf_t *out, const kt_snapshot_t *seen)
     add_labelled(out, KT_METRIC_CREDENTIALS_REFUSED, "what", "started", seen->refused_credentials.started);
     add_labelled(out, KT_METRIC_CREDENTIALS_REFUSED, "what", "held", seen->refused_credentials.held);
     add_labelled(out, KT_METRIC_CREDENTIALS_REFUSED, "what", "outcome", seen->refused_credentials.outcome);
+    add_labelled(out, KT_METRIC_CREDENTIALS_REFUSED, "what", "frame", seen->refused_credentials.frames);
 }
 
 static void

@@ -36,6 +36,8 @@ typedef struct kt_peer {
     char             rival_host[KT_PEER_TEXT];       // of another process with this key and name
     int64_t          rival_since_ms, rival_last_ms;  // its HELLOs; 0: none
     int64_t          rival_logged_ms;
+    int64_t          refused_since_ms;  // the second in which it sent `refused` wrong credentials
+    uint32_t         refused;
     bool             dirty;  // in the list of those with something to send
     bool             logged_lost;
     kt_buf_t         acks, cancels;  // kt_wire_ref_t

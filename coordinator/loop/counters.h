@@ -18,9 +18,10 @@ typedef struct kt_refused_hellos {
     uint64_t wire, name, room, twin;
 } kt_refused_hellos_t;
 
-// What nodes said about runs without the credential of a BATCH, by what it was.
+// What nodes said about runs without the credential of a BATCH, by what it was. frames: of peers with too many of them,
+// dropped unread.
 typedef struct kt_refused_credentials {
-    uint64_t started, held, outcome;
+    uint64_t started, held, outcome, frames;
 } kt_refused_credentials_t;
 
 // Files that went back to the queue: not begun while other nodes had idle slots; all of a node without progress.

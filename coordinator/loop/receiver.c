@@ -75,10 +75,15 @@ receiver_take_digest(kt_peer_t *peer, kt_bytes_t models)
 
 // At most one line per second, as of bad frames.
 static void
-receiver_log_credential(kt_receiver_t *self, const kt_peer_t *peer, const char *what, uint64_t job, uint64_t attempt)
+receiver_refuse_credential(kt_receiver_t *self, kt_peer_t *peer, const char *what, uint64_t job, uint64_t attempt)
 {
     const kt_refused_credentials_t *refused = &self->counters->refused_credentials;
     int64_t                         now_ms  = kt_clock_ms();
+    if (now_ms - peer->refused_since_ms >= KT_REFUSED_MS) {
+        peer->refused_since_ms = now_ms;
+        peer->refused          = 0;
+    }
+    peer->refused++;
     if (self->credential_last_logged_ms && now_ms - self->credential_last_logged_ms < BAD_FRAMES_MS)
         return;
     self->credential_last_logged_ms = now_ms;
@@ -88,13 +93,12 @@ receiver_log_credential(kt_receiver_t *self, const kt_peer_t *peer, const char *
 }
 
 static bool
-receiver_knows_held(kt_receiver_t *self, const kt_peer_t *peer, const kt_wire_held_t *at, const char *what,
-                    uint64_t *refused)
+receiver_knows_held(kt_receiver_t *self, kt_peer_t *peer, const kt_wire_held_t *at, const char *what, uint64_t *refused)
 {
     if (kt_dispatcher_knows(self->dispatcher, peer, run_of(at->job, at->run), attempt_of(at->attempt), at->credential))
         return true;
     ++*refused;
-    receiver_log_credential(self, peer, what, at->job, at->attempt);
+    receiver_refuse_credential(self, peer, what, at->job, at->attempt);
     return false;
 }
 
@@ -210,7 +214,7 @@ receiver_on_outcome(kt_receiver_t *self, kt_peer_t *peer, const kt_wire_outcome_
     // The sender alone is told, so that it does not keep what nobody takes.
     if (!kt_dispatcher_knows(self->dispatcher, peer, event.id, event.attempt, outcome->credential)) {
         self->counters->refused_credentials.outcome++;
-        receiver_log_credential(self, peer, "outcome", outcome->job, outcome->attempt);
+        receiver_refuse_credential(self, peer, "outcome", outcome->job, outcome->attempt);
         kt_peer_cancel(self->peers, peer, event.id);
         return;
     }
@@ -252,10 +256,23 @@ receiver_log_bad_frame(kt_receiver_t *self, const char *key, size_t length, kt_e
                 (unsigned long long)self->counters->bad_frames);
 }
 
+// A lost frame, to the peer.
+static bool
+receiver_drops(kt_receiver_t *self, const kt_peer_t *peer)
+{
+    const bool drops =
+        peer && peer->refused >= KT_REFUSED_MOST && kt_clock_ms() - peer->refused_since_ms < KT_REFUSED_MS;
+    self->counters->refused_credentials.frames += drops;
+    return drops;
+}
+
 void
 kt_receiver_frame(kt_receiver_t *self, kt_node_handle_t from, const char *key, const void *bytes, size_t length)
 {
-    kt_msg_t msg;
+    kt_msg_t   msg;
+    kt_peer_t *peer = kt_peers_find(self->peers, from);
+    if (receiver_drops(self, peer))
+        return;
     kt_err_t err = kt_wire_decode(bytes, length, &self->arena, &msg);
     if (err) {
         receiver_log_bad_frame(self, key, length, err);
@@ -269,7 +286,6 @@ kt_receiver_frame(kt_receiver_t *self, kt_node_handle_t from, const char *key, c
         kt_admission_join(self->admission, from, key, &msg.join);
         return;
     }
-    kt_peer_t *peer = kt_peers_find(self->peers, from);
     if (!peer || strcmp(peer->key, key) != 0) {
         if (peer)
             kt_log_warn("AUTH-KEY-CHANGED", "node=%s key=%s holder=%s", peer->name, key, peer->key);

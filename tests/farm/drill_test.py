@@ -101,12 +101,18 @@ class Drill(unittest.TestCase):
         connection.close()
         self.done(self.submitted)
         wait_for(lambda: self.metric("kithara_outbox_waiting_messages") == 0, "what was there is published", WAIT_S)
+        self.cluster.broker.save_declarations()
         self.cluster.broker.kill()
         self.submit(50)
         self.done(self.submitted)
         wait_for(lambda: self.metric("kithara_outbox_waiting_messages") == 50, "the outbox", WAIT_S)
         self.cluster.broker.start()
-        wait_for(lambda: self.metric("kithara_outbox_waiting_messages") == 0, "the empty outbox", WAIT_S)
+        try:
+            wait_for(lambda: self.metric("kithara_outbox_waiting_messages") == 0, "the empty outbox", WAIT_S)
+        except AssertionError:
+            for program in self.cluster.coordinators:
+                print(f"--- {program.name}", *[line for line in program.text().splitlines() if " AMQP-" in line][-25:], sep="\n")
+            raise
 
     def test_a_dump_is_restored_and_what_came_later_is_submitted_again(self):
         self.submit(100)

@@ -288,11 +288,11 @@ def crashing_programs(folder):
 
 def held_by(pid):
     """Descriptors, processes below it (dead ones that nobody waited for too) and resident memory."""
-    below, at = [pid], 0
-    while at < len(below):
-        with open(f"/proc/{below[at]}/task/{below[at]}/children") as children:
-            below += [int(child) for child in children.read().split()]
-        at += 1
+    below = [pid]
+    for parent in below:
+        for task in pathlib.Path(f"/proc/{parent}/task").glob("*/children"):  # each thread has its own
+            with contextlib.suppress(OSError):
+                below += map(int, task.read_text().split())
     with open(f"/proc/{pid}/status") as status:
         kb = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
     return {"descriptors": len(os.listdir(f"/proc/{pid}/fd")), "processes": len(below), "mb": kb >> 10}
@@ -300,6 +300,12 @@ def held_by(pid):
 
 class Crashes(unittest.TestCase):
     FILES = int(os.environ.get("KITHARA_CRASHES", "1000"))  # 10000 on request: the same, longer
+
+    def crash(self, farm, first, last):
+        """Waits until `last` files have ended; the bound is that of a few hundred, not of all."""
+        step = max(1, min(250, self.FILES // 10))
+        for count in (*range(first + step, last, step), last):
+            farm.wait_finished(count)
 
     def test_files_that_all_crash_their_decoder_each_fail_alone(self):
         with Farm(ANALYZER_WORKERS="2") as farm:
@@ -312,16 +318,17 @@ class Crashes(unittest.TestCase):
                 farm.nodes[name] = Process([farm.node_program, "--with-parent"], farm.env(ANALYZER_NODE_NAME=name),
                                            farm.path(name + ".log"))
             farm.submit(0, self.FILES, farm.path("boom.wav"))
-            farm.wait_finished(self.FILES // 4, 60 + self.FILES / 10)
+            self.crash(farm, 0, self.FILES // 4)
             before = {name: held_by(node.process.pid) for name, node in farm.nodes.items()}
-            farm.wait_finished(self.FILES, 60 + self.FILES / 10)
+            self.crash(farm, self.FILES // 4, self.FILES)
             after = {name: held_by(node.process.pid) for name, node in farm.nodes.items()}
             print(f"\n{self.FILES} crashes; descriptors, processes, MB after a quarter {before}, at the end {after}")
             for name in after:
                 for kind, room in (("descriptors", 8), ("processes", 4), ("mb", 16)):
                     self.assertLessEqual(after[name][kind], before[name][kind] + room, kind)
             jobs = farm.all_jobs()
-            self.assertEqual({(job["error"], job["attempts"]) for job in jobs}, {("EDECODER", 0)})
+            other = [job["job"] for job in jobs if (job["error"], job["attempts"]) != ("EDECODER", 0)]
+            self.assertEqual([farm.get(f"/v1/jobs/{job}/story") for job in other[:3]], [])
             self.assertIn("killed by signal 6", jobs[0]["detail"])
             self.assertTrue(farm.nodes["a"].alive() and farm.nodes["b"].alive())
             self.assertEqual(farm.coordinator.stop(), 0)

@@ -37,12 +37,11 @@ write_text(const char *path, const char *text)
     return good;
 }
 
-// A change of the user ID makes /proc/self the property of root, which the maps of a user namespace are written to.
+// A change of the user ID makes /proc/self the property of root, which the maps of a user namespace are written to:
+// until close_to_namesakes it is its own again.
 static bool
 leave_root(void)
 {
-    if (geteuid() != 0)
-        return true;
     return setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
            setresuid(NOBODY, NOBODY, NOBODY) == 0 && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0;
 }
@@ -66,6 +65,13 @@ empty_root(void)
            mount("none", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "size=4k") == 0 &&
            chdir("/proc") == 0 && syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0 &&
            chdir("/") == 0;
+}
+
+// The user ID without rights has other processes on the machine, which could trace this one.
+static void
+close_to_namesakes(void)
+{
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 static bool
@@ -108,23 +114,28 @@ enter_pid_namespace(void)
 uint32_t
 kt_walls_raise(void)
 {
-    uint32_t walls = KT_WALL_CALLS;
+    const bool was_root   = geteuid() == 0;
+    bool       namespaces = false;
+    uint32_t   walls      = KT_WALL_CALLS;
     if (write_text("/proc/self/oom_score_adj", "1000"))
         walls |= KT_WALL_OOM;
-    if (leave_root())
+    if (!was_root || leave_root())
         walls |= KT_WALL_UID;
     const uid_t uid = geteuid();
     const gid_t gid = getegid();
     if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID) == 0) {
-        walls |= KT_WALL_USER | KT_WALL_NETWORK | KT_WALL_IPC;
+        namespaces = true;
+        walls |= KT_WALL_USER | KT_WALL_NETWORK | KT_WALL_IPC | KT_WALL_PROCESSES;
         if (map_ids(uid, gid) && WITH_FILES && empty_root())
             walls |= KT_WALL_ROOT;
-        enter_pid_namespace();
-        walls |= KT_WALL_PROCESSES;
     }
+    if (was_root)
+        close_to_namesakes();
     if (drop_capabilities())
         walls |= KT_WALL_CAPABILITIES;
     if (WITH_FILES && kt_landlock_deny_all())
         walls |= KT_WALL_FILES;
+    if (namespaces)
+        enter_pid_namespace();  // last, so that the process that stays outside has the walls too
     return walls;
 }

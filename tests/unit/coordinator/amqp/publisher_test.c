@@ -307,3 +307,14 @@ Test(publisher, a_damaged_row_is_left_out_and_counted_once)
         cr_assert_eq(stats.damaged, 1);
     }
 }
+
+Test(publisher, a_row_that_is_lost_while_a_page_is_read_is_read_again_at_once)
+{
+    pass(0);
+    answer_page(1, 3);
+    kt_publisher_wake(publisher);
+    pass(0);
+    come_back(0, KT_PUBLISHED_LOST);
+    answer_page(4, 1);
+    cr_assert_eq(asked_after(), 0);
+}

@@ -89,6 +89,29 @@ Test(receiver, stage_times_of_stored_results_are_summed_and_absurd_ones_are_none
     cr_assert_eq(loop.counters.stages[1].times.us, 0);
 }
 
+Test(receiver, a_peer_of_too_many_wrong_credentials_is_not_read_for_the_rest_of_a_second)
+{
+    static kt_wire_held_t           invented[KT_REFUSED_MOST];
+    const kt_refused_credentials_t *refused = &loop.counters.refused_credentials;
+    kt_msg_t                        beat    = {.type = KT_MSG_BEAT, .beat = {.held = {invented, KT_REFUSED_MOST}}};
+    for (size_t i = 0; i < KT_REFUSED_MOST; i++)
+        invented[i] = (kt_wire_held_t){i + 100, 1, 1, 1, kt_bytes_of("0123456789abcdef")};
+    loop_send_jobs(1);
+    loop_frame(NODE_A, KEY_A, &beat);
+    loop_frame(NODE_A, KEY_A, &beat);
+    loop_result(1, KT_OK, "{}");
+    cr_assert_eq(refused->held, KT_REFUSED_MOST);
+    cr_assert_eq(refused->frames, 2);
+    cr_assert_eq(posted_count(KT_LREQ_STORE), 0, "lost, to its sender");
+    live(NODE_B, KEY_B);
+    cr_assert_eq(loop_n_sent(KT_MSG_WHO), 1, "others are read");
+    posted_clock.ms += KT_REFUSED_MS;
+    loop_result(1, KT_OK, "{}");
+    cr_assert_eq(posted_count(KT_LREQ_STORE), 1);
+    loop_frame(NODE_A, KEY_A, &beat);
+    cr_assert_eq(refused->held, 2 * KT_REFUSED_MOST);
+}
+
 Test(receiver, numbers_out_of_range_match_no_job)
 {
     kt_wire_outcome_t item = {.job = 1, .run = UINT64_MAX, .attempt = (1ull << 32) + 1, .document = kt_bytes_of("{}")};

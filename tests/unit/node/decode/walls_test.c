@@ -45,7 +45,8 @@ open_long(void)
 {
     static const unsigned char silence[8 << 20];
     kt_decode_t               *d;
-    fx_wav("long.wav", 1, 16, 1, 8000, silence, sizeof silence);
+    if (access(fx_path("long.wav"), F_OK) != 0)
+        fx_wav("long.wav", 1, 16, 1, 8000, silence, sizeof silence);
     int fd = open(fx_path("long.wav"), O_RDONLY | O_CLOEXEC);
     cr_assert_geq(fd, 0);
     cr_assert_eq(kt_decode_open(fx_server, fd, &FX_LIMITS, &FX_SOUND, &d), KT_OK);
@@ -80,6 +81,80 @@ Test(decode_walls, each_wall_that_is_reported_stands)
     if (walls & KT_WALL_ROOT)
         cr_expect_null(strchr(strchr(proc(child, "mountinfo"), '\n') + 1, '\n'), "one mount: %s", text);
     kt_decode_close(&d);
+    fx_close();
+}
+
+// Whether the status of /proc has no user or group of root, no capability of any set, and no way to new ones.
+static void
+expect_no_rights(pid_t pid)
+{
+    static const char *const LINES[] = {"\nCapInh:\t0000000000000000\n", "\nCapPrm:\t0000000000000000\n",
+                                        "\nCapEff:\t0000000000000000\n", "\nCapAmb:\t0000000000000000\n",
+                                        "\nNoNewPrivs:\t1\n"};
+    const char              *status  = proc(pid, "status");
+    for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++)
+        cr_expect_not_null(strstr(status, LINES[i]), "%s in %s", LINES[i], status);
+    cr_expect_null(strstr(status, "\nUid:\t0\t"), "%s", status);
+    cr_expect_null(strstr(status, "\nGid:\t0\t"), "%s", status);
+    if (geteuid() != 0)
+        return;  // then all of them have the test's own user
+    char        path[64];
+    struct stat owner;
+    (void)snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+    cr_assert_eq(stat(path, &owner), 0);
+    cr_expect_eq(owner.st_uid, 0, "%d can be traced by other processes of its user", (int)pid);
+}
+
+Test(decode_walls, the_server_and_the_process_outside_its_namespace_have_no_rights_either)
+{
+    fx_open();
+    kt_decode_t *d = open_long();
+    if (kt_decode_server_walls(fx_server) & KT_WALL_CAPABILITIES) {
+        expect_no_rights(fx_child_of(getpid()));
+        expect_no_rights(fx_server_process());
+        expect_no_rights(fx_child_of(fx_server_process()));
+    }
+    kt_decode_close(&d);
+    fx_close();
+}
+
+// Of the lines of /proc/PID/maps, those of a ring.
+static size_t
+rings_mapped(pid_t pid)
+{
+    size_t count = 0;
+    for (const char *at = proc(pid, "maps"); (at = strstr(at, "memfd:kithara-pcm")); at++)
+        count++;
+    return count;
+}
+
+Test(decode_walls, a_child_has_its_own_file_ring_and_socket_beside_others_and_nothing_else)
+{
+    fx_open();
+    kt_decode_t *d[3];
+    for (size_t i = 0; i < sizeof d / sizeof *d; i++)
+        d[i] = open_long();
+    char        path[64];
+    const pid_t server = fx_server_process();
+    int         pid, seen = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)server, (int)server);
+    FILE *children = fopen(path, "re");
+    cr_assert_not_null(children);
+    while (fscanf(children, "%d", &pid) == 1) {
+        struct stat at;
+        cr_expect_eq(fx_open_fds(pid), 2 + 2, "socket, file, . and ..");
+        (void)snprintf(path, sizeof path, "/proc/%d/fd/3", pid);
+        cr_expect(stat(path, &at) == 0 && S_ISSOCK(at.st_mode));
+        (void)snprintf(path, sizeof path, "/proc/%d/fd/4", pid);
+        cr_expect(stat(path, &at) == 0 && S_ISREG(at.st_mode));
+        cr_expect_eq(rings_mapped(pid), 1);
+        seen++;
+    }
+    (void)fclose(children);
+    cr_expect_eq(seen, 3);
+    cr_expect_eq(rings_mapped(server), 0);
+    for (size_t i = 0; i < sizeof d / sizeof *d; i++)
+        kt_decode_close(&d[i]);
     fx_close();
 }
 
