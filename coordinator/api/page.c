@@ -18,7 +18,7 @@ reply_file(kt_api_t *self, const kt_page_file_t *file)
     }
     response->type   = file->type;
     response->etag   = file->etag;
-    response->policy = KT_PAGE_POLICY;
+    response->policy = kt_page_policy();
     response->status = known && strstr(known, file->etag) ? NOT_MODIFIED : OK;
     if (response->status == OK)
         kt_buf_add(&response->body, file->bytes, file->length);

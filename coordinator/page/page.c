@@ -3,8 +3,6 @@
 #include <string.h>
 
 #define HTML "text/html; charset=utf-8"
-#define CSS "text/css; charset=utf-8"
-#define JS "text/javascript; charset=utf-8"
 #define SVG "image/svg+xml"
 
 static const kt_page_file_t FILES[] = {
@@ -27,4 +25,12 @@ kt_page_find(const char *name)
         if (strcmp(FILES[i].name, name) == 0)
             return &FILES[i];
     return NULL;
+}
+
+const char *
+kt_page_policy(void)
+{
+    return "default-src 'none'; script-src " KT_PAGE_SCRIPT "; style-src " KT_PAGE_STYLE "; img-src 'self'; "
+           "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+           "require-trusted-types-for 'script'; trusted-types 'none'";
 }

@@ -25,7 +25,7 @@ function parts(at, gap_ms) {
 // the longest time between two points that a line joins.
 export function chart(title, unit) {
   const legend = h("p.legend"), plot = h("div.plot"), root = h("figure.chart", {}, h("figcaption", {}, title, unit ? h("span.unit", {}, ` ${unit}`) : null), legend, plot);
-  let data = { at: [], series: [], span_ms: 3600000, gap_ms: 60000 }, pointed = null, width = 0;
+  let data = null, pointed = null, width = 0;
 
   function writeLegend() {
     const i = pointed ?? data.at.length - 1;
@@ -73,7 +73,11 @@ export function chart(title, unit) {
   }
 
   // Its first call comes with the first layout, which reading a width here would force once per chart.
-  const watch = new ResizeObserver(([seen]) => { width = Math.max(160, Math.floor(seen.contentRect.width)); draw(); });
+  const watch = new ResizeObserver(([seen]) => {
+    const before = width;
+    width = Math.max(160, Math.floor(seen.contentRect.width));
+    if (data && width !== before) draw();
+  });
   watch.observe(plot);
   return { root, close: () => watch.disconnect(), show(next) { data = next; if (width && pointed === null) draw(); } };
 }

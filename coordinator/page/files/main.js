@@ -1,16 +1,16 @@
 // The frame of the page: sections, the state of the farm, the token, keys. A section is a function
-// open(root, params, app) that returns {update(farm), event(name, data), close()}, each optional. The modules of all but
-// the first are loaded after it is shown, or when they are opened.
+// open(root, params, app) that returns {update(farm), event(name, data), close()}, each optional.
 import { h, swap, dialog, plain, seconds } from "./dom.js";
 import { get, events, onToken, setToken, token } from "./api.js";
 import { overview } from "./overview.js";
+import { jobs, failures } from "./jobs.js";
+import { job } from "./job.js";
+import { backfills } from "./backfills.js";
+import { models } from "./models.js";
 
 const POLL_MS = 2000;
-const SECTIONS = [["", "Overview", async () => overview], ["jobs", "Jobs", async () => (await import("./jobs.js")).jobs],
-  ["failures", "Failures", async () => (await import("./jobs.js")).failures],
-  ["backfills", "Backfills", async () => (await import("./backfills.js")).backfills],
-  ["models", "Models", async () => (await import("./models.js")).models]];
-const loadJob = async () => (await import("./job.js")).job;
+const SECTIONS = [["", "Overview", overview], ["jobs", "Jobs", jobs], ["failures", "Failures", failures], ["backfills", "Backfills", backfills],
+  ["models", "Models", models]];
 const KEYS = [["1 … 5", "the sections"], ["/", "the first filter"], ["j, k", "the next and the previous row"], ["Enter", "opens the row"],
   ["Escape", "closes a dialog"], ["t", "the token"], ["?", "this list"]];
 
@@ -78,7 +78,6 @@ async function poll() {
   polling = true;
   try {
     const [status, nodes] = await Promise.all([get("v1/status"), get("v1/nodes")]);
-    if (!app.farm) requestIdleCallback(loadRest);
     app.farm = { status, nodes: nodes.nodes };
     showState(status);
     view?.update?.(app.farm);
@@ -89,28 +88,19 @@ async function poll() {
   polling = false;
 }
 
-// A module that is missing is asked for again when its section is opened.
-function loadRest() {
-  for (const load of [...SECTIONS.map((section) => section[2]), loadJob]) load().catch(() => null);
-}
-
-async function route() {
+function route() {
   const [path, params] = location.hash.replace(/^#\/?/, "").split("?");
   const [name, part] = path.split("/");
   const single = name === "jobs" && /^[1-9][0-9]*$/.test(part ?? "");
-  const load = single ? loadJob : (SECTIONS.find(([id]) => id === name) ?? SECTIONS[0])[2];
+  const open = single ? job : (SECTIONS.find(([id]) => id === name) ?? SECTIONS[0])[2];
   notice("");
+  if (shown) window.scrollTo(0, 0);  // forces a layout, which the first view does not need
   shown?.abort();
   view?.close?.();
-  view = null;
   shown = new AbortController();
   const { signal } = shown, root = h("div");
   swap(element("content"), root);
-  window.scrollTo(0, 0);
   for (const link of element("nav").children) link.toggleAttribute("aria-current", link.getAttribute("href") === `#/${name}`);
-  const open = await load().catch(() => null);
-  if (signal.aborted) return;
-  if (!open) { notice("This section cannot be loaded: the coordinator does not answer."); return; }
   view = open(root, single ? { id: Number(part) } : Object.fromEntries(new URLSearchParams(params)), { ...app, signal });
   if (app.farm) view?.update?.(app.farm);
 }
@@ -160,7 +150,7 @@ function follow() {
   }, following.signal);
 }
 
-route();
 poll();
+route();
 follow();
 setInterval(poll, POLL_MS);

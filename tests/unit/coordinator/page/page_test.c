@@ -13,16 +13,16 @@ Test(page, it_is_below_150_kb)
         cr_assert_eq(strlen(files[i].bytes), files[i].length, "%s", files[i].name);
         weight += files[i].length;
     }
-    cr_assert(n > 5);
+    cr_assert_eq(n, 2);
     cr_assert_lt(weight, WEIGHT_MOST);
 }
 
 Test(page, files_are_found_by_their_whole_name)
 {
-    cr_assert_str_eq(kt_page_find("main.js")->type, "text/javascript; charset=utf-8");
+    cr_assert_str_eq(kt_page_find("icon.svg")->type, "image/svg+xml");
     cr_assert_str_eq(kt_page_find("index.html")->type, "text/html; charset=utf-8");
     cr_assert_null(kt_page_find(""));
-    cr_assert_null(kt_page_find("main"));
+    cr_assert_null(kt_page_find("icon"));
     cr_assert_null(kt_page_find("../page.c"));
 }
 
@@ -39,26 +39,33 @@ Test(page, it_names_no_address_of_its_own_root_and_no_other_host)
 }
 
 static size_t
-find_named(const char *text, const char *before)
+count_of(const char *text, const char *part)
 {
-    const size_t skip  = strlen(before);
-    size_t       named = 0;
-    for (const char *at = text; (at = strstr(at, before)); at += skip, named++) {
-        char         name[64] = "";
-        const size_t length   = strcspn(at + skip, "\"");
-        cr_assert_lt(length, sizeof name);
-        memcpy(name, at + skip, length);
-        cr_assert_not_null(kt_page_find(name), "%s", name);
-    }
-    return named;
+    size_t n = 0;
+    for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+        n++;
+    return n;
 }
 
-Test(page, each_file_that_the_document_or_a_module_names_is_there)
+// Every further file would be a request before the first view.
+Test(page, the_document_loads_nothing_but_its_icon)
 {
-    const kt_page_file_t *files = NULL;
-    size_t                n = kt_page_files(&files), named = 0;
-    cr_assert_geq(find_named(kt_page_find("index.html")->bytes, "\"page/"), 7);
-    for (size_t i = 0; i < n; i++)
-        named += find_named(files[i].bytes, "\"./");
-    cr_assert_gt(named, 15);
+    const char *text = kt_page_find("index.html")->bytes;
+    cr_assert_eq(count_of(text, "<link "), 1);
+    cr_assert_not_null(strstr(text, "<link rel=\"icon\" href=\"page/icon.svg\""));
+    cr_assert_eq(count_of(text, " src=\""), 0);
+    cr_assert_eq(count_of(text, "<script>"), 1);
+    cr_assert_eq(count_of(text, "</script>"), 1);
+    cr_assert_eq(count_of(text, "<style>"), 1);
+    cr_assert_eq(count_of(text, "\nimport "), 0);
+    cr_assert_eq(count_of(text, "import("), 0);
+}
+
+Test(page, its_policy_allows_no_other_script_and_style)
+{
+    const char *policy = kt_page_policy();
+    cr_assert_eq(count_of(policy, "'sha256-"), 2);
+    cr_assert_eq(count_of(policy, "unsafe"), 0);
+    cr_assert_null(strstr(policy, "script-src 'self'"));
+    cr_assert_null(strstr(policy, "style-src 'self'"));
 }
