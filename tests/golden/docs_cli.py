@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Manual pages and completions: every command, verb and option of --help is in all of them, and the shells accept them."""
+import os
 import pathlib
 import re
 import shutil
@@ -9,6 +10,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from harness import expect, kithara, main, test  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def text(folder, *arguments):
@@ -92,6 +95,20 @@ def manual_pages_are_valid_roff(folder):
         if shutil.which("groff"):
             done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z"], input=source, capture_output=True, text=True)
             expect(done.returncode == 0 and not done.stderr, f"{page}: {done.stderr}")
+
+
+@test
+def the_fetcher_of_models_has_its_verbs_and_options_in_its_page(_):
+    page = (ROOT / "packaging" / "kithara-models.8").read_text().replace("\\-", "-")
+    done = subprocess.run([ROOT / "ops" / "models", "--help"], capture_output=True, text=True, env={**os.environ, "KITHARA_MODELS": "kithara-models"})
+    expect(done.returncode == 0 and "ops/models" not in done.stdout, done.stdout + done.stderr)
+    words = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", done.stdout)) | set(re.findall(r"^  kithara-models (\w+)", done.stdout, re.M))
+    expect(len(words) > 12, words)
+    for word in words:
+        expect(f"\\fB{word}\\fR" in page, f"{word} is not in the page")
+    if shutil.which("groff"):
+        roff = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z", ROOT / "packaging" / "kithara-models.8"], capture_output=True, text=True)
+        expect(roff.returncode == 0 and not roff.stderr, roff.stderr)
 
 
 @test

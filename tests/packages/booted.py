@@ -129,7 +129,7 @@ class Booted:
 
 
 def older_package(package, folder):
-    """The same package as one of a version before, whose settings had another last line."""
+    """A package as one of a version before, whose settings had another last line."""
     with tempfile.TemporaryDirectory(prefix="kithara-older-") as scratch:
         tree = pathlib.Path(scratch) / "tree"
         subprocess.run(["dpkg-deb", "-R", package, tree], check=True)
@@ -207,9 +207,18 @@ def owner(path):
     return f"{facts.st_mode & 0o7777:o} {facts.st_uid} {facts.st_gid}"
 
 
+def stored(host):
+    """The messages of all results, byte for byte."""
+    return set(host.run(*KITHARA, "results", "--failed", "--history", "-o", "jsonl").stdout.splitlines())
+
+
 def check_upgrade(host, packages):
-    """Settings that were changed stay, others are those of the new version; both programs are new, and every job is kept."""
-    before, pids = host.done(), [host.show(unit, "MainPID") for unit in (COORDINATOR, NODE)]
+    """Settings that were changed stay, others are those of the new version; both programs are new, every result is kept, and
+    what waits or is in work at the upgrade ends after it."""
+    kept, before, pids = stored(host), host.done(), [host.show(unit, "MainPID") for unit in (COORDINATOR, NODE)]
+    for number in range(8):
+        shutil.copy(host.root / "music/song.wav", host.root / f"music/upgrade-{number}.wav")
+    host.run(*KITHARA, "submit", "/music/none.wav", *[f"/music/upgrade-{number}.wav" for number in range(8)])
     paths = [host.root / path for path in (CONF / "coordinator.conf", CONF / "node.conf", "var/lib/kithara-coordinator", "var/lib/kithara-node")]
     owners = [owner(path) for path in paths]
     expect("of the version before" in paths[0].read_text(), "an older version")
@@ -220,7 +229,9 @@ def check_upgrade(host, packages):
     for unit, pid in zip((COORDINATOR, NODE), pids):
         host.until(lambda: host.is_active(unit), f"{unit} serves again")
         expect(host.show(unit, "MainPID") != pid, f"{unit}: the program is that of the version before")
-    expect(host.done() == before, "jobs were lost")
+    host.until(lambda: host.done() == before + 8 and host.ask("queue")["failed"] == 1, "what was in work ends")
+    expect(len(kept) == before and kept < stored(host), f"{len(kept)} results before, of which {len(kept - stored(host))} are lost")
+    host.run(*KITHARA, "audit")
     host.apt("install", "--reinstall", *packages)
     expect("ANALYZER_JOIN_TOKEN" in paths[1].read_text() and host.is_active(COORDINATOR) and host.is_active(NODE), host.journal())
 
@@ -246,15 +257,17 @@ def check_removal(host, packages):
         host.run("getent", "passwd", name)
 
 
-def check_booted(root, packages):
-    """root: a system in which systemd and everything that the packages need is installed, and /music/song.wav."""
+def check_booted(root, packages, older):
+    """root: a system in which systemd and everything that the packages need is installed, and /music/song.wav. older: the packages
+    of the version before, in the same order; they may be the same."""
     (root / "usr/sbin/policy-rc.d").unlink()  # packages may start their services
     for name in ("before", "after"):
         (root / name).mkdir()
-    for package in packages:
+    for package in older:
         older_package(package, root / "before")
+    for package in packages:
         shutil.copy(package, root / "after")
-    before, after = ([f"/{name}/{package.name}" for package in packages] for name in ("before", "after"))
+    before, after = ([f"/{name}/{package.name}" for package in of] for name, of in (("before", older), ("after", packages)))
     with Booted(root) as host:
         host.apt("install", *before)
         check_start(host)

@@ -2,7 +2,7 @@
 """Packages in a clean Debian: installed by apt, used, half installed, removed; then started, upgraded and removed by systemd
 (booted.py). Needs root, debootstrap and a mirror.
 
-    chroot_test.py FOLDER-OF-PACKAGES      (run by `ops/package test`)
+    chroot_test.py FOLDER-OF-PACKAGES [FOLDER-OF-OLDER-PACKAGES]      (run by `ops/package test`)
 
 The clean system is made once by debootstrap, with this system's apt sources, and copied for each run.
 """
@@ -145,6 +145,17 @@ def check_hidden_library(chroot):
     expect(done.returncode == 1 and "libavformat.so.59" in done.stderr and "a library that it needs is missing" in done.stderr, done.stderr)
 
 
+def check_models(chroot):
+    """The fetcher has its own manual page, and finds the program that it checks."""
+    expect("kithara-models fetch" in chroot.run("kithara-models", "--help").stdout, "kithara-models")
+    expect((chroot.root / "usr/share/man/man8/kithara-models.8.gz").exists(), "its manual page")
+    (chroot.root / "python").write_text("#!/bin/sh\necho \"$@\"\n")
+    (chroot.root / "python").chmod(0o755)
+    done = chroot.run("env", "KITHARA_PYTHON=/python", "kithara-models", "check").stdout.split()
+    program = done[done.index("--kithara") + 1]
+    expect(program == "/usr/bin/kithara", program)
+
+
 def check_monitoring(chroot):
     folder = chroot.root / "usr/share/kithara"
     expect(json.loads((folder / "monitoring/grafana.json").read_text())["panels"], "the dashboard")
@@ -234,6 +245,10 @@ def package_of(packages, name):
     return next(path for path in packages if path.name.split("_")[0] == name)
 
 
+def served_of(packages):
+    return [package_of(packages, f"kithara-{name}") for name in ("cli", "coordinator", "node", "decode")]
+
+
 def check_half_installed(chroot, packages):
     """Packages that are not configured, or whose other half was removed by force: what is missing is named, and apt completes them."""
     cli, decode, node = (package_of(packages, f"kithara-{name}") for name in ("cli", "decode", "node"))
@@ -258,7 +273,8 @@ def check_half_installed(chroot, packages):
 
 def main():
     packages = sorted(pathlib.Path(sys.argv[1]).glob("*.deb"))
-    expect(packages, f"no packages in {sys.argv[1]}: ops/package deb builds them")
+    older = sorted(pathlib.Path(sys.argv[-1]).glob("*.deb"))
+    expect(packages and older, f"no packages in {sys.argv[1:]}: ops/package deb builds them")
     if os.getuid() != 0 or not shutil.which("debootstrap"):
         say("not run: needs root and debootstrap")
         sys.exit(77)
@@ -281,13 +297,12 @@ def main():
         check_hosts(chroot)
         check_monitoring(chroot)
         check_hidden_library(chroot)
-        expect("fetch" in chroot.run("kithara-models", "--help").stdout, "kithara-models")
+        check_models(chroot)
         check_removal(chroot)
         check_half_installed(chroot, wanted)
         check_removal(chroot)
-        served = [package_of(wanted, f"kithara-{name}") for name in ("cli", "coordinator", "node", "decode")]
-        check_booted(root, served)
-        say("ok: started, watched, drained, upgraded and removed by systemd")
+        check_booted(root, served_of(wanted), served_of(older))
+        say(f"ok: started, watched, drained, upgraded from {'older code' if older != packages else 'the same code'} and removed by systemd")
     with tempfile.TemporaryDirectory(prefix="kithara-song-") as folder:
         song(pathlib.Path(folder) / "song.wav")
         target = check_images(lambda: fresh(base), sys.argv[1], pathlib.Path(folder) / "song.wav")
