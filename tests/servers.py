@@ -154,6 +154,12 @@ class Server:
     def prepare(self):
         pass
 
+    def sign(self, name, more):
+        """A key and a certificate, NAME.key and NAME.pem in the folder; more: what openssl req is told beside it."""
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                        "-subj", f"/CN={name}", "-keyout", self.folder / f"{name}.key", "-out", self.folder / f"{name}.pem", *more],
+                       check=True, capture_output=True)
+
     def answers(self, greeting=b"", port=None):
         """Whether the port accepts a connection and answers a greeting."""
         try:
@@ -327,11 +333,6 @@ class Redis(Server):
             self.authority = self.folder / "authority.pem"
             self.sign("authority", ["-addext", "basicConstraints=critical,CA:TRUE"])
             self.sign("server", ["-addext", "subjectAltName=DNS:localhost", "-CA", self.authority, "-CAkey", self.folder / "authority.key"])
-
-    def sign(self, name, more):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                        "-subj", f"/CN={name}", "-keyout", self.folder / f"{name}.key", "-out", self.folder / f"{name}.pem", *more],
-                       check=True, capture_output=True)
 
     def command(self):
         tls = ["--tls-port", str(self.tls_port), "--tls-cert-file", "server.pem", "--tls-key-file", "server.key",

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -220,6 +221,36 @@ class Strangers(unittest.TestCase):
 
 
 class Story(unittest.TestCase):
+    def now(self, farm, job):
+        """What `jobs why` says of the present, and what to do."""
+        told = farm.kithara("jobs", "why", str(job))
+        self.assertEqual(told.returncode, 0, told.stderr)
+        return told.stdout[told.stdout.index("Now it ") :]
+
+    def test_waiting_jobs_say_what_they_wait_for_with_nodes_that_are_busy_drained_and_doubtful(self):
+        with Farm(ANALYZER_WORKERS="1", ANALYZER_NODE_SILENCE="20000") as farm:
+            farm.settings["ANALYZER_MEDIA_ROOTS"] = farm.folder
+            write_silence(farm.path("long.wav"), 6 * 3600)
+            farm.start(["a"])
+            farm.submit(0, 12, farm.path("long.wav"))
+            wait_for(lambda: "runs on node a for" in self.now(farm, 1), "the first file")
+            wait_for(lambda: "is with node a for" in self.now(farm, 2), "a file that waits on the node")
+            self.assertRegex(self.now(farm, 2), r"s, not begun yet\.\nWhat to do: nothing: it goes on by itself")
+            turn = r"waits: its turn has not come: \d+ jobs are queued, the nodes have room for 0 more"
+            wait_for(lambda: re.search(turn, self.now(farm, 12)), "one that no node has")
+            farm.post("/v1/nodes/a/drain")
+            wait_for(lambda: "all 1 nodes are drained or leaving" in self.now(farm, 12), "the drain")
+            self.assertIn("What to do: `kithara nodes undrain NAME`, or start another node", self.now(farm, 12))
+            farm.post("/v1/nodes/a/undrain")
+            wait_for(lambda: "its turn has not come" in self.now(farm, 12), "the return")
+            # A failure that may be of node b waits for a, which is busy.
+            farm.allow(farm.make_key("b"), "b")
+            farm.coordinator.process.send_signal(signal.SIGHUP)
+            farm.start_node("b", ANALYZER_MEDIA_ROOTS=farm.path("keys"))  # not where the files are
+            doubted = "failed on node b with EROOT, which may be of the node, so another one decides"
+            wait_for(lambda: any(doubted in self.now(farm, job["job"]) for job in farm.all_jobs("&state=claimed")), "the doubt")
+            self.assertEqual(farm.get("/v1/queue")["failed"], 0)
+
     def test_a_jobs_story_says_what_it_waits_for_what_failed_and_what_became_of_it(self):
         with Farm(ANALYZER_TEST_FAULT="crash:boom", ANALYZER_WORKERS="1") as farm:
             farm.settings["ANALYZER_MEDIA_ROOTS"] = farm.folder

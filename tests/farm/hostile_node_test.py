@@ -27,11 +27,11 @@ def document(farm, job, **changes):
     return json.dumps({**message, **changes}).encode()
 
 
-class Hostile(unittest.TestCase):
+class WithStolenKey(unittest.TestCase):
     """An honest node a, and the key of m, in the hands of the test."""
 
     def setUp(self):
-        self.farm = Farm(**NOOP).start(["a"])
+        self.farm = Farm(**NOOP, ANALYZER_NODE_SILENCE="4000").start(["a"])  # moves of m wait for answers of HTTP
         self.addCleanup(self.farm.__exit__)
         self.farm.allow(self.farm.make_key("m"), "m")
         self.farm.nodes.pop("m")
@@ -58,6 +58,8 @@ class Hostile(unittest.TestCase):
         queue = self.farm.get("/v1/queue")
         return queue["done"], queue["failed"]
 
+
+class Hostile(WithStolenKey):
     def test_what_it_was_not_given_it_neither_stores_nor_fails_nor_holds(self):
         self.stop_honest()
         self.farm.submit(0, 100)

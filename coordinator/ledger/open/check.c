@@ -59,7 +59,9 @@ check_schema(const kt_settings_t *settings, size_t *n, char text[KT_CHECKED_TEXT
     for (size_t i = 0; i < *n && !err; i++)
         applied += rows[i].state == KT_MIGRATION_APPLIED;
     free(rows);
-    if (err)
+    if (err == KT_EUNREACHABLE && *why)  // a server that answers with a wrong certificate is one too
+        snprintf(text, KT_CHECKED_TEXT, "%.400s", why);
+    else if (err)
         snprintf(text, KT_CHECKED_TEXT, "%s: %.400s", kt_err_text(err), *why ? why : kt_err_action(err));
     else if (applied < *n)
         snprintf(text, KT_CHECKED_TEXT,
