@@ -5,9 +5,13 @@
 static const double windows_s[KT_GRADUAL_WINDOWS] = {0.3, 0.5, 0.8, 1.3, 2.1};
 static const double side_most_s                   = 0.7;
 
-// What returns within this time has changed by less than this part of what lies between.
-static const double passing_s = 1.2;
-static const float  same      = 0.6f;
+// What returns within this time has changed by less than this part of what lies between. Or its colours have, and pixel
+// by pixel it has much in common with what was there (1.1: nothing): a lamp blinked on things that move. Such light in
+// a labelled clip, cropped to 2.39:1, has .06 to .25 of the colours and .45 to .52; the other accepted changes have .64
+// of the colours at least, and two made shots that are grey 1.07.
+static const double passing_s    = 1.2;
+static const float  same         = 0.6f;
+static const float  same_colours = 0.45f, common = 0.7f;
 
 // Mixtures outside these limits are none: ends that differ too little, or in a part of the picture only (a graphic that
 // appears; black bars are a quarter), a middle that is not in between.
@@ -25,16 +29,26 @@ smaller(float a, float b)
     return a < b ? a : b;
 }
 
+// Whether one end of a change is nearly what is seen on the other side of it.
+static bool
+is_same(const kt_shot_samples_t *s, uint64_t end, uint64_t other, const kt_gradual_evidence_t *e)
+{
+    const kt_shot_picture_t *a = kt_shot_sample(s, end), *b = kt_shot_sample(s, other);
+    return (kt_shot_colour_difference(a, b) < same_colours * e->colour &&
+            kt_shot_luma_difference(a, b, &s->size) < common) ||
+           kt_shot_difference(a, b, &s->size) < same * e->change;
+}
+
 // Something passes, explodes or is covered for a while: what is seen after it was seen shortly before, cuts or not.
 static bool
-returns(const kt_shot_samples_t *s, uint64_t from, uint64_t to, float change)
+returns(const kt_shot_samples_t *s, const kt_gradual_evidence_t *e)
 {
-    const kt_shot_picture_t *a = kt_shot_sample(s, from), *b = kt_shot_sample(s, to);
-    for (uint64_t i = from; i-- > kt_shot_samples_oldest(s) && a->time_s - kt_shot_sample(s, i)->time_s < passing_s;)
-        if (kt_shot_difference(kt_shot_sample(s, i), b, &s->size) < same * change)
+    const double from_s = kt_shot_sample(s, e->from)->time_s, to_s = kt_shot_sample(s, e->to)->time_s;
+    for (uint64_t i = e->from; i-- > kt_shot_samples_oldest(s) && from_s - kt_shot_sample(s, i)->time_s < passing_s;)
+        if (is_same(s, i, e->to, e))
             return true;
-    for (uint64_t i = to + 1; i < s->count && kt_shot_sample(s, i)->time_s - b->time_s < side_most_s; i++)
-        if (kt_shot_difference(a, kt_shot_sample(s, i), &s->size) < same * change)
+    for (uint64_t i = e->to + 1; i < s->count && kt_shot_sample(s, i)->time_s - to_s < side_most_s; i++)
+        if (is_same(s, e->from, i, e))
             return true;
     return false;
 }
@@ -71,7 +85,7 @@ compare(const kt_shot_samples_t *s, const kt_gradual_span_t *span, float least, 
     if (kt_gradual_score(e) <= least)
         return false;
     e->halves = smaller(kt_shot_difference(a, m, &s->size), kt_shot_difference(m, b, &s->size));
-    return kt_gradual_score(e) > least && !returns(s, e->from, e->to, e->change);
+    return kt_gradual_score(e) > least && !returns(s, e);
 }
 
 bool

@@ -124,6 +124,24 @@ Test(gradual, a_graphic_that_appears_is_none)
     reel_expect(1, (uint64_t[]){0});
 }
 
+// A still scene behind things that move, in a light that falls on it for a quarter of a second and has other colours.
+Test(gradual, a_lamp_that_blinks_is_none)
+{
+    static reel_picture_t things;
+    reel_paint(&before, 1, 40, 30, 120, 60);
+    reel_paint(&after, 2, 40, 30, 150, 60);
+    for (int i = 0; i < 90; i++) {
+        const int lit = abs(i - 45) < 4 ? 4 : abs(i - 45) < 8 ? 8 - abs(i - 45) : 0;
+        reel_paint(&things, 5, 11 * i, 7 * i, 120, 60);
+        memcpy(things.u, before.u, sizeof things.u);
+        memcpy(things.v, before.v, sizeof things.v);
+        reel_mix(&now, &before, &things, 0.5);
+        reel_mix(&now, &now, &after, lit / 5.0);
+        reel_show(&now, 0);
+    }
+    reel_expect(1, (uint64_t[]){0});
+}
+
 // Cuts every second or so, dissolves and fades between them.
 Test(gradual, what_is_known_of_a_shot_stays_so_and_is_known_before_the_bound)
 {
