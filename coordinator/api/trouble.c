@@ -14,6 +14,8 @@ kt_api_fault(const kt_snapshot_t *seen)
 {
     if (seen->draining)
         return "the coordinator is ending";
+    if (!seen->view.ledger_up && seen->ledger_err == KT_ETIME)
+        return "the ledger does not finish a statement in time, and repeats it: look at the database's locks and load";
     if (!seen->view.ledger_up)
         return "the ledger does not answer";
     return seen->view.lease_held ? NULL : "no lease on the ledger";

@@ -35,7 +35,8 @@ typedef struct kt_snapshot {
     int64_t                  uptime_ms;
     bool                     draining;
     kt_sched_view_t          view;
-    kt_totals_t              totals;  // fresh when the ledger is up, else the last known
+    kt_totals_t              totals;      // fresh when the ledger is up, else the last known
+    kt_err_t                 ledger_err;  // why it is not up; KT_OK: it is
     double                   rate_per_s;
     uint32_t                 nodes_all, nodes_absent;  // rows of nodes; of them, absent. When requested
     uint32_t                 gpu_nodes;

@@ -121,6 +121,7 @@ queries_snapshot(kt_queries_t *self, kt_call_t *call)
     out->uptime_ms        = kt_clock_ms() - self->opts.counters->started_ms;
     out->draining         = self->opts.dispatcher->draining;
     out->totals           = self->totals;
+    out->ledger_err       = self->opts.port->err;
     out->rate_per_s       = kt_counters_rate(self->opts.counters, kt_clock_ms());
     out->n_stages         = self->opts.counters->n_stages;
     out->outcomes         = self->opts.counters->outcomes;

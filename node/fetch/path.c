@@ -15,10 +15,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+// It is opened for each file: what is mounted there may go away and come back, and a descriptor would hold the old
+// mount.
 typedef struct root {
-    int   fd;         // O_PATH
     char *given;      // as the setting names it, without slashes at the end
-    char *canonical;  // by realpath
+    char *canonical;  // by realpath; NULL where there is no such folder at the start
 } root_t;
 
 struct kt_fetch {
@@ -30,26 +31,28 @@ struct kt_fetch {
 
 enum { RACES = 8 };  // openat2 answers EAGAIN when a folder is renamed at that moment
 
-// One root, added only if it can be opened and resolved.
+static int
+root_open(const root_t *root)
+{
+    return open(root->given, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+// The folder may come later.
 static kt_err_t
 add_root(kt_fetch_t *self, const char *folder)
 {
     char   shown[3 * KT_ROOT_BYTES];
-    root_t root = {.fd = -1, .given = strdup(folder)};
+    root_t root = {.given = strdup(folder)};
     if (!root.given)
         return KT_ENOMEM;
-    root.fd        = open(root.given, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    root.canonical = root.fd < 0 ? NULL : realpath(root.given, NULL);
-    if (root.canonical) {
-        self->roots[self->n_roots++] = root;
-        return KT_OK;
-    }
-    int error = errno;
-    kt_log_warn("MEDIA-ROOT", "root=%s text=\"%s\"", kt_path_show(folder, shown, sizeof shown) ? shown : "?",
-                strerror(error));
-    if (root.fd >= 0)
-        close(root.fd);
-    free(root.given);
+    const int fd   = root_open(&root);
+    root.canonical = fd < 0 ? NULL : realpath(root.given, NULL);
+    if (!root.canonical)
+        kt_log_warn("MEDIA-ROOT", "root=%s text=\"%s\"", kt_path_show(folder, shown, sizeof shown) ? shown : "?",
+                    strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    self->roots[self->n_roots++] = root;
     return KT_OK;
 }
 
@@ -83,7 +86,6 @@ kt_fetch_destroy(kt_fetch_t **self_p)
     if (!self)
         return;
     for (size_t i = 0; i < self->n_roots; i++) {
-        close(self->roots[i].fd);
         free(self->roots[i].given);
         free(self->roots[i].canonical);
     }
@@ -133,7 +135,7 @@ static bool
 is_beneath_roots(const kt_fetch_t *self, const char *real)
 {
     for (size_t i = 0; i < self->n_roots; i++)
-        if (path_below(real, self->roots[i].canonical))
+        if (self->roots[i].canonical && path_below(real, self->roots[i].canonical))
             return true;
     return false;
 }
@@ -175,14 +177,20 @@ open_path(const kt_fetch_t *self, const char *path)
     for (size_t i = 0; i < self->n_roots && fd < 0 && errno == EXDEV; i++) {
         const root_t *root = &self->roots[i];
         const char   *rest = path_below(path, root->given);
-        if (!rest)
+        if (!rest && root->canonical)
             rest = path_below(path, root->canonical);
-        inside |= rest != NULL;
-        for (int race = 0; rest && race < RACES; race++) {
-            fd = syscall(SYS_openat2, root->fd, rest, &how, sizeof how);
+        const int folder = rest ? root_open(root) : -1;
+        errno            = EXDEV;
+        inside |= folder >= 0;
+        for (int race = 0; folder >= 0 && race < RACES; race++) {
+            fd = syscall(SYS_openat2, folder, rest, &how, sizeof how);
             if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
                 break;
         }
+        const int error = errno;
+        if (folder >= 0)
+            close(folder);
+        errno = error;
     }
     if (fd < 0 && inside && (errno == EXDEV || errno == ENOSYS)) {
         fd = open_resolved(self, path, (int)how.flags);

@@ -13,7 +13,7 @@ typedef struct kt_fetch kt_fetch_t;
 
 enum { KT_FETCH_WHY = 256, KT_FETCH_ROOTS = 64 };
 
-// roots: as of kt_paths; one that cannot be opened is left out with a warning. NULL or "" with any_path:
+// roots: as of kt_paths; of one that cannot be opened there is a warning: it may come later. NULL or "" with any_path:
 // every path may be opened; without it: none. With any_path a relative path counts from the current folder. KT_EINVAL
 // (more than KT_FETCH_ROOTS), KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_fetch_new(kt_fetch_t **self_p, const char *roots, bool any_path);

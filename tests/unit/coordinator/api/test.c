@@ -16,6 +16,7 @@ enum { PATIENCE_MS = 20000 };
 static kt_queue_t        *queue;
 static kt_api_server_t    server = {.loopback = true, .token = "let-me-in"};
 static _Atomic bool       ledger_down, stuck;
+static _Atomic kt_err_t   ledger_err;
 static pthread_t          loop;
 static kt_http_response_t response;
 static json_t            *answer;
@@ -76,6 +77,7 @@ run_loop(void *context)
         call->snapshot.totals     = (kt_totals_t){.queued = 3, .done = 8, .failed = 2, .processing_us_total = 20000000};
         call->snapshot.rate_per_s = 1.5;
         call->snapshot.ledger_kind = "memory";
+        call->snapshot.ledger_err  = ledger_err;
         call->snapshot.view        = (kt_sched_view_t){.ledger_up = !ledger_down, .lease_held = true, .nodes_live = 1};
         call->snapshot.outcomes    = (kt_outcome_counts_t){.done = 8, .failed = 2, .failures = {[-KT_EFORMAT] = 2}};
         if (call->wants_nodes) {
@@ -229,6 +231,8 @@ Test(api, probes_return_the_reason)
     const json_t *json = ask("GET", "/readyz", 503);
     cr_assert_not(kt_json_flag(json, "ready", true));
     cr_assert_str_eq(kt_json_str(json, "reason", ""), "the ledger does not answer");
+    ledger_err = KT_ETIME;  // a statement that the database cancels
+    cr_assert_not_null(strstr(kt_json_str(ask("GET", "/readyz", 503), "reason", ""), "locks and load"));
     cr_assert(kt_json_flag(ask("GET", "/livez", 200), "alive", false), "the process runs without its ledger");
     kt_queue_close(queue);
     cr_assert_not(kt_json_flag(ask("GET", "/livez", 503), "alive", true));

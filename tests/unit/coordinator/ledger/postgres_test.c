@@ -334,7 +334,7 @@ Test(ledger_postgres_state, every_sqlstate_has_its_meaning)
     cr_assert_eq(kt_pg_state_err("53100"), KT_EDISK);
     cr_assert_eq(kt_pg_state_err("53300"), KT_EIO);
     cr_assert_eq(kt_pg_state_err("57P01"), KT_EIO);
-    cr_assert_eq(kt_pg_state_err("57014"), KT_EIO);
+    cr_assert_eq(kt_pg_state_err("57014"), KT_ETIME);
     cr_assert_eq(kt_pg_state_err("22021"), KT_EBADDATA);
     cr_assert_eq(kt_pg_state_err("23505"), KT_EBADDATA);
     cr_assert_eq(kt_pg_state_err("42P01"), KT_ESCHEMA);

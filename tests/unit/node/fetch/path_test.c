@@ -315,3 +315,27 @@ Test(fetch, a_file_that_may_not_be_read_has_its_own_error)
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert_eq(status, 0);
 }
+
+// As a mount that goes away and comes back: the folder of that path is another one then.
+Test(fetch, a_root_may_come_after_the_start_go_away_and_come_back)
+{
+    kt_fetch_t *late = NULL;
+    uint64_t    size;
+    char        root[256], file[256], away[256];
+    (void)snprintf(root, sizeof root, "%s", fx_path("late"));
+    (void)snprintf(file, sizeof file, "%s", fx_path("late/a.wav"));
+    (void)snprintf(away, sizeof away, "%s", fx_path("away"));
+    cr_assert_eq(kt_fetch_new(&late, root, false), KT_OK);
+    cr_expect_eq(try_path(late, file, &size), KT_EROOT);
+    for (size_t bytes = 1; bytes < 4; bytes++) {
+        cr_assert_eq(mkdir(root, 0755), 0);
+        cr_expect_eq(try_path(late, file, &size), KT_ENOFILE);
+        fx_write("late/a.wav", "abcd", bytes);
+        cr_expect_eq(try_path(late, file, &size), KT_OK);
+        cr_expect_eq(size, bytes);
+        (void)snprintf(away, sizeof away, "%s%zu", fx_path("away"), bytes);
+        cr_assert_eq(rename(root, away), 0);
+        cr_expect_eq(try_path(late, file, &size), KT_EROOT);
+    }
+    kt_fetch_destroy(&late);
+}
