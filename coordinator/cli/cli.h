@@ -46,6 +46,8 @@ typedef struct kt_cli {
 int kt_cli_fail(kt_err_t err, const char *what, const char *detail);
 // Wrong usage: prints the sentence and how to get help; returns KT_EXIT_USAGE.
 int kt_cli_usage(const kt_cli_t *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// Prints a line about what was done. Names in it, which may be any bytes, are shown without control characters.
+void kt_cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // Wrong usage: an unknown command or verb, with the close one if there is any.
 int kt_cli_unknown(const kt_cli_t *cli, const char *what, const char *text, const char *close);
 // The format is for programs: remarks for people go to standard error.

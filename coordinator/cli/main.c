@@ -64,6 +64,18 @@ kt_cli_usage(const kt_cli_t *cli, const char *format, ...)
     return KT_EXIT_USAGE;
 }
 
+void
+kt_cli_say(const char *format, ...)
+{
+    char    text[DETAIL_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    kt_text_remove_controls(text);
+    puts(text);
+}
+
 int
 kt_cli_unknown(const kt_cli_t *cli, const char *what, const char *text, const char *close)
 {

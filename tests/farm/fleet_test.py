@@ -157,6 +157,8 @@ class Keys(unittest.TestCase):
             shown = farm.kithara("jobs").stdout
             self.assertIn("/?[31m???1mx\u00e9.mp3", shown)
             self.assertEqual(len(shown.splitlines()), 2, shown)
+            done = farm.kithara("nodes", "drain", "\x1b[31m\n\u202e\u061cx")
+            self.assertEqual((done.returncode, done.stdout.split()[0], done.stdout.count("\n")), (0, "?[31m??????x:", 1), done.stdout)
 
 
 class Verdicts(unittest.TestCase):

@@ -22,7 +22,9 @@ from farm import Farm, free_port, wait_for  # noqa: E402
 NOOP = {"ANALYZER_TEST_FAULT": "noop", "ANALYZER_LOG_LEVEL": "INFO"}
 HOSTILE = ["/x/<img src=x onerror=\"document.title='taken'\">.mp3", "/x/\"><script>document.title='taken'</script>.mp3",
            "/x/';document.title='taken';'.mp3", "/x/javascript:document.title='taken'.mp3", "/x/\u202egpm.exe\u0007.mp3",
-           "/x/&lt;b&gt;&#0;.mp3", "/x/" + "W" * 3000 + ".mp3", "/x/{{7*7}}${7*7}%s%n.mp3"]
+           "/x/&lt;b&gt;&#0;.mp3",
+           "/x/</script><!--<script>.mp3", "/x/a\u061cb\u2028c\u200bd\U000e0041.mp3", "/x/a\nb\r\tc\x1b[2J.mp3",
+           "/x/" + "W" * 3000 + ".mp3", "/x/{{7*7}}${7*7}%s%n.mp3"]
 FIRST_VIEW = ("/", "/v1/status", "/v1/nodes", "/v1/history?span=hour", "/v1/jobs?order=newest&limit=60")  # what it asks for
 # The first view of `/`: the queue's numbers, the node, the history and what ended last are shown with their data; of another
 # document, the floor: it is loaded. Both times are those after the frame in which that is drawn.
@@ -132,7 +134,7 @@ class Page(unittest.TestCase):
         page.wait(f"{SHOWN} === {len(HOSTILE)}", "the jobs")
         shown = page.run("[...document.querySelectorAll('main tbody .name')].map((n) => n.textContent)")
         self.assertIn(HOSTILE[0].split("/")[-1], shown)
-        self.assertFalse([name for name in shown if "\u202e" in name or "\u0007" in name])
+        self.assertFalse([name for name in shown if any(c in name for c in "\u202e\u0007\u061c\u2028\u200b\U000e0041\n\r\t\x1b")])
         for number in range(1, len(HOSTILE) + 1):
             page.open(f"{self.farm.http}/#/jobs/{number}")
             page.wait(f"document.querySelector('main .story') && document.querySelector('main .note').textContent === 'Job {number}'", "the story")

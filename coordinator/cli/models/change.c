@@ -68,7 +68,7 @@ print_done(kt_client_t *client, kt_err_t err, json_t *answer, const char *done)
 {
     if (err)
         return kt_client_fail(client, err);
-    printf("%s %s: %s\n", kt_json_str(answer, "name", ""), kt_json_str(answer, "version", ""), done);
+    kt_cli_say("%s %s: %s", kt_json_str(answer, "name", ""), kt_json_str(answer, "version", ""), done);
     return KT_EXIT_OK;
 }
 
@@ -127,7 +127,7 @@ kt_models_register(kt_cli_t *cli, int argc, char **argv)
         kt_err_t err = kt_registry_register(asked.folder, file, asked.type, &done, why);
         if (err)
             return kt_cli_fail(err, file, why);
-        printf("%s %s: registered\n", done.name, done.version);
+        kt_cli_say("%s %s: registered", done.name, done.version);
         return KT_EXIT_OK;
     }
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -173,7 +173,7 @@ change(kt_cli_t *cli, int argc, char **argv, int n, const char *done)
         err = kt_registry_rollback(asked.folder, name, now, why);
     if (err)
         return kt_cli_fail(err, name, why);
-    printf("%s %s: %s\n", name, version ? version : now, done);
+    kt_cli_say("%s %s: %s", name, version ? version : now, done);
     return KT_EXIT_OK;
 }
 

@@ -130,8 +130,10 @@ write_sheet(const plot_t *self)
         return kt_cli_fail(err, standard ? "standard output" : self->out,
                            saved && err != KT_EDISK ? strerror(saved) : NULL);
     }
-    if (!standard)
-        printf("%s\n", self->out);
+    if (!standard && isatty(STDOUT_FILENO))
+        kt_cli_say("%s", self->out);
+    else if (!standard)
+        printf("%s\n", self->out);  // for programs, byte for byte
     return KT_EXIT_OK;
 }
 

@@ -171,9 +171,9 @@ post_backfill_control(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
         return kt_backfill_fail(client, err, argv[1]);
     const long long retried = kt_json_i64(answer, "retried", 0);
     if (!strcmp(argv[0], "retry"))
-        printf("backfill %.40s: %lld failed file%s again\n", argv[1], retried, retried == 1 ? " runs" : "s run");
+        kt_cli_say("backfill %.40s: %lld failed file%s again", argv[1], retried, retried == 1 ? " runs" : "s run");
     else
-        printf("backfill %.40s: %s\n", argv[1], kt_json_str(answer, "state", ""));
+        kt_cli_say("backfill %.40s: %s", argv[1], kt_json_str(answer, "state", ""));
     kt_json_free(&answer);
     return KT_EXIT_OK;
 }

@@ -245,7 +245,7 @@ change_key(kt_cli_t *cli, bool allow, const char *what, const char *name)
     else if (err)
         code = kt_cli_fail(err, "keys", *why ? why : "not a valid key or name");
     else
-        printf("%s: %s%s%s\n", what, allow ? "allowed" : "revoked", *name ? " as " : "", name);
+        kt_cli_say("%s: %s%s%s", what, allow ? "allowed" : "revoked", *name ? " as " : "", name);
     kt_client_destroy(&client);
     return code;
 }

@@ -130,7 +130,7 @@ post_control(kt_cli_t *cli, const char *path, const char *body, const char *done
         for (size_t i = 0; nodes && i < kt_json_count(nodes) && !connected; i++)
             connected = !strcmp(kt_json_str(kt_json_at(nodes, i), "name", ""), node) &&
                         strcmp(kt_json_str(kt_json_at(nodes, i), "state", ""), "absent") != 0;
-        printf("%s%s\n", done, connected ? "" : " (no node with that name is connected: applies when one connects)");
+        kt_cli_say("%s%s", done, connected ? "" : " (no node with that name is connected: applies when one connects)");
     }
     kt_json_free(&known);
     kt_json_free(&answer);

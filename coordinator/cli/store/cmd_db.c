@@ -83,7 +83,7 @@ kt_cmd_db(kt_cli_t *cli, int argc, char **argv)
         err = kt_ledger_backup(&settings, argv[optind + 1], why);
         if (err)
             return kt_cli_fail(err, "db backup", why);
-        printf("%s: a copy of the ledger\n", argv[optind + 1]);
+        kt_cli_say("%s: a copy of the ledger", argv[optind + 1]);
         return KT_EXIT_OK;
     }
     if (optind + 1 != argc || strcmp(argv[optind], "migrate"))

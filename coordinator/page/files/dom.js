@@ -32,9 +32,12 @@ export function swap(element, ...children) {
   element.replaceChildren(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
 }
 
-// Control characters and those that reverse the direction of text, shown as a mark.
+// Control characters and those that reverse the direction of text or are invisible, shown as a mark: those of
+// kt_text_character (common/text.h), and halves of characters.
+const CONTROLS = /[\0-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{1d173}-\u{1d17a}\u{e0000}-\u{e007f}\ud800-\udfff]/gu;
+
 export function plain(text) {
-  return String(text ?? "").replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+  return String(text ?? "").replace(CONTROLS, "\ufffd");
 }
 
 // A path with its name in front of its folder.
