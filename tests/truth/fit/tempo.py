@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fits the weights of tempo and meter (node/audio/rhythm/weights.def), and shows what they do on music that was left out.
 
-    tempo.py [--write] [--without NAME ...] [--only NAME ...] REAL_LABELS REAL.jsonl GENERATED_LABELS GENERATED.jsonl [...]
-             [--held GENERATED_LABELS GENERATED.jsonl ...]
+    tempo.py [--write] [--without NAME ...] [--only NAME ...] [--on-top NAME ... [--to GENERATED.jsonl ...]]
+             REAL_LABELS REAL.jsonl GENERATED_LABELS GENERATED.jsonl [...] [--held GENERATED_LABELS GENERATED.jsonl ...]
 
 Labels are those of the sets (labels.json), features those of `tempo_features FILE... > NAME.jsonl`. The first pair is
 real music: each package is left out in turn. The other pairs are generated: each quarter is left out in turn. Those
@@ -13,7 +13,8 @@ meter is not known counts as right in four, as 20 of the 22 real ones are whose 
 sure are not fitted.
 
 With --only the weights of all other features stay as weights.def has them. These have seen the music of their own fit, so
-that what is shown of music in it is too good; --held shows what is not.
+that what is shown of music in it is too good; --held shows what is not. With --on-top nothing that is built in counts: the
+other features are fitted without these, then these on top, to the real music and the sets of --to.
 
 To the weights a prior of the meter is added: bars of two are a fifth of the generated pieces, and rare in real music.
 Bayes' rule changes the score by the logarithm of the ratio of their shares (Saerens et al. 2002).
@@ -52,6 +53,7 @@ def pieces(labels, features, real):
         right = tempo & (table[:, 1] == (meter or 4))
         out.append({"file": row["file"], "names": row["names"], "period": table[:, 0], "meter": table[:, 1].astype(int),
                     "X": table[:, 2:], "right": right, "tempi": tempi, "signature": meter, "real": real,
+                    "set": str(features),
                     "style": truth.get("style"),
                     "kind": "real" if real else "drums" if kinds[row["file"]] == "drums" else "generated",
                     "sure": truth.get("sure", True),
@@ -71,6 +73,32 @@ def fitted(data, keep, l2=L2, kinds=KINDS, others=None):
     for name, value in PRIOR.items():
         w[data[0]["names"].index(name)] += value
     return w
+
+
+def add_fit_options(parser):
+    parser.add_argument("--l2", type=float, default=L2)
+    parser.add_argument("--real-weight", type=float, default=KINDS["real"])
+    parser.add_argument("--drums-weight", type=float, default=KINDS["drums"])
+    parser.add_argument("--generated-weight", type=float, default=KINDS["generated"])
+    parser.add_argument("--without", nargs="*", default=[], help="leaves features out")
+    parser.add_argument("--only", nargs="*", default=[], help="fits these on top of the others as they are built in")
+    parser.add_argument("--on-top", nargs="*", default=[], help="fits these on top of a fit of the others")
+    parser.add_argument("--to", nargs="*", default=[], help="the generated sets of that second fit; without: all")
+
+
+def fitter(a, names):
+    """The function from pieces to weights that the options ask for."""
+    keep = np.array([name in a.only if a.only else name not in a.without for name in names])
+    top = np.array([name in a.on_top for name in names])
+    kinds = {"real": a.real_weight, "drums": a.drums_weight, "generated": a.generated_weight}
+
+    def run(data):
+        if not a.on_top:
+            return fitted(data, keep, a.l2, kinds, built_in(names) if a.only else None)
+        some = [d for d in data if d["real"] or not a.to or d["set"] in a.to]
+        return fitted(some, top, a.l2, kinds, fit(data, a.l2, kinds, keep & ~top))
+
+    return run
 
 
 def judge(d, w):
@@ -116,12 +144,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="writes the weights of all pieces into weights.def")
     parser.add_argument("--wrong", action="store_true", help="lists what is wrong")
-    parser.add_argument("--l2", type=float, default=L2)
-    parser.add_argument("--real-weight", type=float, default=KINDS["real"])
-    parser.add_argument("--drums-weight", type=float, default=KINDS["drums"])
-    parser.add_argument("--generated-weight", type=float, default=KINDS["generated"])
-    parser.add_argument("--without", nargs="*", default=[], help="leaves features out")
-    parser.add_argument("--only", nargs="*", default=[], help="fits these on top of the others as they are built in")
+    add_fit_options(parser)
     parser.add_argument("--held", nargs="*", default=[], help="sets that are judged by the weights of all others")
     parser.add_argument("files", nargs="+")
     a = parser.parse_args()
@@ -129,18 +152,16 @@ def main():
     data = [d for i, pair in enumerate(pairs) for d in pieces(*pair, i == 0)]
     real, made = [d for d in data if d["real"]], [d for d in data if not d["real"]]
     names = data[0]["names"]
-    keep = np.array([name in a.only if a.only else name not in a.without for name in names])
-    others = built_in(names) if a.only else None
-    weights = {"real": a.real_weight, "drums": a.drums_weight, "generated": a.generated_weight}
+    weights_of = fitter(a, names)
     left = []
     for group in sorted({d["group"] for d in real}):
-        w = fitted([d for d in real if d["group"] != group] + made, keep, a.l2, weights, others)
+        w = weights_of([d for d in real if d["group"] != group] + made)
         left += [(d, *judge(d, w)) for d in real if d["group"] == group and d["sure"]]
     table("real, its package left out", left, a.wrong)
     reliability("confidence", left)
     left = []
     for k in range(4):
-        w = fitted([d for i, d in enumerate(made) if i % 4 != k] + real, keep, a.l2, weights, others)
+        w = weights_of([d for i, d in enumerate(made) if i % 4 != k] + real)
         left += [(d, *judge(d, w)) for d in made[k::4]]
     for kind in ("generated", "drums"):
         if some := [row for row in left if row[0]["kind"] == kind]:
@@ -148,7 +169,7 @@ def main():
             reliability("confidence", some)
     for style in sorted({d["style"] for d in made if d["kind"] == "drums"}):
         table(f"  {style}", [row for row in left if row[0]["kind"] == "drums" and row[0]["style"] == style], False)
-    w = fitted(data, keep, a.l2, weights, others)
+    w = weights_of(data)
     table("real, fitted", [(d, *judge(d, w)) for d in real if d["sure"]], False)
     table("generated, fitted", [(d, *judge(d, w)) for d in made], False)
     held = [d for pair in zip(a.held[::2], a.held[1::2]) for d in pieces(*pair, False)]
