@@ -11,7 +11,8 @@
 #include <string.h>
 
 // FAILURES_MAX: demuxer errors in a row after which the rest of the file is given up. FOREIGN_MAX: pages of 64 KB.
-enum { IO_BYTES = 64 * 1024, FAILURES_MAX = 64, FOREIGN_MAX = 1 << 24 };
+// BYTES_PER_BYTE: of memory, that an index in a file needs.
+enum { IO_BYTES = 64 * 1024, FAILURES_MAX = 64, FOREIGN_MAX = 1 << 24, BYTES_PER_BYTE = 16 };
 
 static int
 media_on_read(void *opaque, uint8_t *into, int want)
@@ -148,6 +149,19 @@ open_container(kt_media_t *self, const kt_sniffed_t *sniffed)
     return code;
 }
 
+// FFmpeg takes the memory of a table by the number of entries that its header claims. Where there is memory for all
+// that the file's bytes could fill, a refusal was of a claim that they do not.
+static bool
+is_false_claim(const kt_input_t *input, int code)
+{
+    if (!kt_av_is_memory(code) || input->size > SIZE_MAX / BYTES_PER_BYTE)
+        return false;
+    void      *all   = av_malloc((size_t)input->size * BYTES_PER_BYTE);
+    const bool there = all != NULL;
+    av_free(all);
+    return there;
+}
+
 kt_err_t
 kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
 {
@@ -184,6 +198,11 @@ kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
     if (kt_protection_of_bytes(input, sniffed, self->why, sizeof self->why))
         return KT_EPROTECTED;
     int code = open_container(self, sniffed);
+    if (is_false_claim(input, code)) {
+        (void)snprintf(self->why, sizeof self->why,
+                       "opening the container: a table of more entries than the file holds");
+        return KT_EDAMAGED;
+    }
     if (code < 0)
         return media_fail(self, code, self->hit_end ? KT_ETRUNCATED : KT_EDAMAGED, "opening the container");
     if (kt_protection_of_streams(self->format, self->why, sizeof self->why))

@@ -126,6 +126,26 @@ make_mp4(unsigned streams)
     fx_write("a.mp4", bytes, length);
 }
 
+// A table of chunks whose entries are not there: 8 bytes of memory are taken for each.
+static void
+make_claim(unsigned entries)
+{
+    static const char *const NAMES[]  = {"moov", "trak", "mdia", "minf", "stbl", "stco"};
+    const uint8_t            claim[8] = {
+                   0, 0, 0, 0, (uint8_t)(entries >> 24), (uint8_t)(entries >> 16), (uint8_t)(entries >> 8), (uint8_t)entries};
+    size_t at[6], type;
+    length = 0;
+    type   = open_box("ftyp");
+    put("isom\0\0\2\0isomiso2mp41", 20);
+    close_box(type);
+    for (size_t i = 0; i < 6; i++)
+        at[i] = open_box(NAMES[i]);
+    put(claim, sizeof claim);
+    for (size_t i = 6; i-- > 0;)
+        close_box(at[i]);
+    fx_write("a.mp4", bytes, length);
+}
+
 static void
 make_large_film(unsigned side)
 {
@@ -147,6 +167,7 @@ static const struct row {
     {"a.mkv", make_matroska, 1001, 512, KT_EFORMAT, "at most 1000 streams"},
     {"a.mkv", make_matroska, 8000, 512, KT_EFORMAT, "at most 1000 streams"},
     {"a.mp4", make_mp4, 1001, 512, KT_EFORMAT, "at most 1000 streams"},
+    {"a.mp4", make_claim, 0x0fffffff, 512, KT_EDAMAGED, "more entries than the file holds"},
     {"a.avi", make_large_film, 4000, 512, KT_OK, ""},
     {"a.avi", make_large_film, 4000, 24, KT_EDECMEM, ""},
 };
