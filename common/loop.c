@@ -1,8 +1,12 @@
 #include "common/loop.h"
 
+#include "common/clock.h"
+
 #include <czmq.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { TURN_US = 5000 };  // of one socket's messages; then the others have their turn
 
 typedef struct source {
     kt_loop_t *loop;
@@ -34,9 +38,11 @@ static int
 on_socket(zloop_t *zloop, zsock_t *socket, void *argument)
 {
     (void)zloop;
-    const source_t *source = argument;
+    const source_t *source   = argument;
+    const int64_t   until_us = kt_clock_us() + TURN_US;
     for (int i = 0; i < source->burst && source->receive(source->context, zsock_resolve(socket)); i++)
-        continue;
+        if (kt_clock_us() >= until_us)
+            break;
     return end_turn(source->loop);
 }
 

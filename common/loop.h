@@ -23,7 +23,7 @@ KT_MUST_USE kt_err_t kt_loop_new(kt_loop_t **self_p, const kt_loop_opts_t *opts)
 void                 kt_loop_destroy(kt_loop_t **self_p);                          // before its sockets
 
 // KT_ENOMEM, also beyond KT_LOOP_SOURCES. `receive` takes one message of the ZeroMQ socket without waiting, at most
-// `burst` times per turn; false: there is none.
+// `burst` times or 5 ms per turn; false: there is none.
 KT_MUST_USE kt_err_t kt_loop_socket(kt_loop_t *self, zsock_t *socket, int burst,
                                     bool (*receive)(void *context, void *zmq_socket), void *context);
 // Calls `event` with each of these ZMQ_EVENT_* bits of the socket and its value (a descriptor or an error, by event),

@@ -273,6 +273,10 @@ kt_receiver_frame(kt_receiver_t *self, kt_node_handle_t from, const char *key, c
     kt_peer_t *peer = kt_peers_find(self->peers, from);
     if (receiver_drops(self, peer))
         return;
+    if (!peer && from && length > KT_HELLO_BYTES) {  // its lists are not worth the time of reading them
+        receiver_ask_who(self, from);
+        return;
+    }
     kt_err_t err = kt_wire_decode(bytes, length, &self->arena, &msg);
     if (err) {
         receiver_log_bad_frame(self, key, length, err);

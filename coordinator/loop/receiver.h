@@ -6,7 +6,8 @@
 
 // KT_REFUSED_MOST: wrong credentials of one peer per KT_REFUSED_MS, as many as a BEAT can hold: more than that, and
 // what it sends in the rest of the time is dropped unread, so that checking them takes no time from other nodes.
-enum { KT_WHO_MS = 200, KT_WHO_PEERS = 64, KT_REFUSED_MOST = 8192, KT_REFUSED_MS = 1000 };
+// KT_HELLO_BYTES: more than HELLO and JOIN have; without HELLO a longer frame is not read.
+enum { KT_WHO_MS = 200, KT_WHO_PEERS = 64, KT_REFUSED_MOST = 8192, KT_REFUSED_MS = 1000, KT_HELLO_BYTES = 4096 };
 
 typedef struct kt_receiver {
     kt_dispatcher_t *dispatcher;  // borrowed, as are the three below

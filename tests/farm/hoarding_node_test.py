@@ -71,14 +71,20 @@ class Hoarding(hostile_node_test.WithStolenKey):
         forged = [[job, 1, 1, 1, random.randbytes(16)] for job in range(1, 8193)]
         frame = msgpack.packb([BEAT, 0, 0, 9, False, forged, [], 0, 0, -1, 0, 0, 0, b""], use_bin_type=True)
 
-        def play(node, number):
-            if number == 0:
-                node.enter()
+        def flood(node, number):
             if not node.send_bytes(frame):
                 node.receive(0.01)
 
-        with self.played(play):
+        def enter_and_flood(node, number):
+            if number == 0:
+                node.enter()
+            flood(node, number)
+
+        with self.played(flood):
             self.others_finish(0)
+            self.assertEqual(self.metric('kithara_credentials_refused_total{what="held"}'), 0)
+        with self.played(enter_and_flood):
+            self.others_finish(FILES)
             wait_for(lambda: self.metric('kithara_credentials_refused_total{what="frame"}') > 0, "frames that are not read")
         self.assertIn("CREDENTIAL-BAD node=m what=held", self.farm.coordinator.text())
 

@@ -89,6 +89,19 @@ Test(receiver, stage_times_of_stored_results_are_summed_and_absurd_ones_are_none
     cr_assert_eq(loop.counters.stages[1].times.us, 0);
 }
 
+Test(receiver, lists_of_a_peer_that_has_not_sent_hello_are_not_read)
+{
+    static kt_wire_held_t held[KT_REFUSED_MOST];
+    const kt_msg_t        beat   = {.type = KT_MSG_BEAT, .beat = {.held = {held, KT_REFUSED_MOST}}};
+    const size_t          before = loop.receiver.arena.capacity;
+    loop_frame(NODE_A, KEY_A, &beat);
+    cr_assert_eq(loop_n_sent(KT_MSG_WHO), 1);
+    cr_assert_eq(loop.receiver.arena.capacity, before);
+    loop_hello(NODE_A, KEY_A, "node-a");
+    loop_frame(NODE_A, KEY_A, &beat);
+    cr_assert_gt(loop.receiver.arena.capacity, before);
+}
+
 Test(receiver, a_peer_of_too_many_wrong_credentials_is_not_read_for_the_rest_of_a_second)
 {
     static kt_wire_held_t           invented[KT_REFUSED_MOST];
