@@ -24,7 +24,7 @@ add_executable(gpu_node_bench gpu_node/node.c gpu_node/device.c ${gpu_sources})
 target_compile_options(gpu_node_bench PRIVATE -DKT_VIRTUAL -include ${CMAKE_CURRENT_SOURCE_DIR}/gpu_node/virtual.h)
 target_link_libraries(gpu_node_bench PRIVATE kt_virtual_clock kt_common m)
 add_test(NAME gpu_node_bench COMMAND gpu_node_bench --check)
-set_tests_properties(gpu_node_bench PROPERTIES TIMEOUT 300)
+set_tests_properties(gpu_node_bench PROPERTIES TIMEOUT 300 COST 175)
 
 if(NOT TARGET kithara-cuda)  # whose objects they are
   return()
