@@ -14,7 +14,7 @@ BUILD_PACKAGES="build-essential cmake ninja-build pkg-config libzmq3-dev libczmq
     libavcodec-dev libavutil-dev libswresample-dev libcairo2-dev libpq-dev librabbitmq-dev libhiredis-dev libssl-dev
     libdnnl-dev ocl-icd-opencl-dev libxxhash-dev libyaml-dev libsystemd-dev libtag1-dev"
 TEST_PACKAGES="libcriterion-dev ffmpeg python3 python3-venv sqlite3 $MUSIC_PACKAGE
-    postgresql rabbitmq-server redis-server python3-pika python3-psycopg2
+    postgresql rabbitmq-server redis-server libfaketime python3-pika python3-psycopg2
     python3-zmq python3-msgpack python3-numpy python3-pandas python3-xxhash python3-yaml python3-h5py python3-onnx python3-mutagen"
 CHECK_PACKAGES="clang libclang-rt-14-dev clang-format clang-tidy universal-ctags"
 BENCH_PACKAGES="valgrind"

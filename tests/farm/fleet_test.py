@@ -319,13 +319,19 @@ def crashing_programs(folder):
     return os.path.join(folder, "kithara-node")
 
 
-def held_by(pid):
-    """Descriptors, processes below it (dead ones that nobody waited for too) and resident memory."""
+def processes_of(pid):
+    """It and all below it, dead ones that nobody waited for too."""
     below = [pid]
     for parent in below:
         for task in pathlib.Path(f"/proc/{parent}/task").glob("*/children"):  # each thread has its own
             with contextlib.suppress(OSError):
                 below += map(int, task.read_text().split())
+    return below
+
+
+def held_by(pid):
+    """Descriptors, processes below it and resident memory."""
+    below = processes_of(pid)
     with open(f"/proc/{pid}/status") as status:
         kb = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
     return {"descriptors": len(os.listdir(f"/proc/{pid}/fd")), "processes": len(below), "mb": kb >> 10}
@@ -366,6 +372,41 @@ class Crashes(unittest.TestCase):
             self.assertTrue(farm.nodes["a"].alive() and farm.nodes["b"].alive())
             self.assertEqual(farm.coordinator.stop(), 0)
             self.assertEqual(farm.audit()[0], 0, farm.audit()[1])
+
+
+class Children(unittest.TestCase):
+    SECRET = "s3cret-of-this-test"
+    SECRETS = {"ANALYZER_HTTP_TOKEN": SECRET, "PGPASSWORD": SECRET, "REDIS_URL": f"redis://:{SECRET}@127.0.0.1:1",
+               "AMQP_CONNECTION_STRING": f"amqp://u:{SECRET}@127.0.0.1:1/", "CLOUD_SECRET_KEY": SECRET}
+
+    def test_no_child_of_a_node_has_its_passwords_or_its_descriptors(self):
+        """Of decoders, and of the process that a suspected file runs in alone, which hangs here."""
+        with Farm(ANALYZER_TEST_FAULT="hang:boom", ANALYZER_WORKERS="1") as farm:
+            farm.settings["ANALYZER_MEDIA_ROOTS"] = farm.folder
+            farm.start(["a"])
+            farm.nodes["a"].kill()
+            write_tone(farm.path("boom.wav"), 1)
+            farm.start_node("a", **self.SECRETS)
+            farm.post("/v1/jobs", {"messages": [{"message_id": "boom", "file_path": farm.path("boom.wav")}]})
+            wait_for(lambda: farm.get("/v1/status")["running"], "the file's beginning")
+            farm.nodes["a"].kill()
+            node = farm.start_node("a", **self.SECRETS).process.pid
+
+            def of(pid, name):
+                with contextlib.suppress(OSError):  # it has ended
+                    return pathlib.Path(f"/proc/{pid}/{name}").read_bytes()
+                return b""
+
+            def alone():
+                return [pid for pid in processes_of(node) if b"--solo-child" in of(pid, "cmdline")]
+
+            wait_for(lambda: alone() and len(processes_of(alone()[0])) > 1, "the process of its own and its decoder")
+            for pid in processes_of(node)[1:]:
+                self.assertNotIn(self.SECRET.encode(), of(pid, "environ"))
+                self.assertLessEqual(len(os.listdir(f"/proc/{pid}/fd")), 7)  # of the node: more than 20
+            text = of(alone()[0], "fd/4")  # its settings
+            self.assertIn(b"ANALYZER_MEDIA_ROOTS", text)
+            self.assertNotIn(self.SECRET.encode(), text)
 
 
 class Pair(Farm):
