@@ -135,7 +135,7 @@ MUTATIONS = {
     "held attempts of a BEAT are not seen": [
         (RECEIVER, "event.beat.n_held     = self->held.length / sizeof(kt_held_t);", "event.beat.n_held     = 0;")],
     "an unknown connection gets no WHO": [
-        (RECEIVER, "        receiver_ask_who(self, from);", "        (void)receiver_ask_who;")],
+        (RECEIVER, "peer->key);\n        receiver_ask_who(self, from);", "peer->key);\n        (void)receiver_ask_who;")],
     "a lease that has run out is held": [
         (LEASE, "    if (self->held && !self->exclusive && now_ms - self->good_ms > self->length_ms)",
          "    if (self->held && now_ms < 0)")],
