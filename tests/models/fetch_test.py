@@ -205,5 +205,12 @@ def convert_takes_a_keras_file_with_its_description(folder):
     expect(np.array_equal(next(iter(model.tensors.values())), WEIGHTS), "the weights are the original's")
 
 
+@test
+def a_cache_folder_that_cannot_be_written_is_named(_):
+    environment = {"PATH": os.environ["PATH"], "HOME": "/dev/null"}
+    done = subprocess.run([ROOT / "ops/models", "fetch"], capture_output=True, text=True, env=environment)
+    expect(done.returncode == 1 and "/dev/null/.cache/kithara cannot be written: set XDG_CACHE_HOME" in done.stderr, done.stderr)
+
+
 if __name__ == "__main__":
     main()
