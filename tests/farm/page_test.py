@@ -270,6 +270,7 @@ class Page(unittest.TestCase):
         page = Browser()
         self.addCleanup(page.__exit__, None, None, None)
         page.before_each_page(VIEW_CLOCK)
+
         def timed(path):
             page.open(self.farm.http + path)
             page.wait("view !== null", path)
@@ -278,6 +279,9 @@ class Page(unittest.TestCase):
             page.wait("location.href === 'about:blank'", "an empty page")
             return took
 
+        timed("/")
+        asked = {request.removeprefix(self.farm.http) for request in page.requests}
+        self.assertEqual(asked - {"about:blank", "/v1/events", FLOOR}, set(FIRST_VIEW), "requests before the first view")
         floors, views = [timed(FLOOR)], []
         for _ in range(25):
             views.append(timed("/"))

@@ -218,7 +218,8 @@ def check_upgrade(host, packages):
     kept, before, pids = stored(host), host.done(), [host.show(unit, "MainPID") for unit in (COORDINATOR, NODE)]
     for number in range(8):
         shutil.copy(host.root / "music/song.wav", host.root / f"music/upgrade-{number}.wav")
-    host.run(*KITHARA, "submit", "/music/none.wav", *[f"/music/upgrade-{number}.wav" for number in range(8)])
+    (host.root / "music/empty.wav").touch()
+    host.run(*KITHARA, "submit", "/music/empty.wav", *[f"/music/upgrade-{number}.wav" for number in range(8)])
     paths = [host.root / path for path in (CONF / "coordinator.conf", CONF / "node.conf", "var/lib/kithara-coordinator", "var/lib/kithara-node")]
     owners = [owner(path) for path in paths]
     expect("of the version before" in paths[0].read_text(), "an older version")
