@@ -146,6 +146,8 @@ class Page(unittest.TestCase):
         self.clean(page)
 
     def test_filters_keys_and_narrow_screens(self):
+        os.mkdir(self.farm.path("models"))
+        self.farm.settings["ANALYZER_MODEL_PATH"] = self.farm.path("models")
         self.farm.start(["a"])
         self.farm.submit(0, 150)
         self.farm.submit(200, 1, "/other/{}.flac")
@@ -156,6 +158,8 @@ class Page(unittest.TestCase):
             page.press(str(number))
             page.wait(f"document.querySelector('main').innerText.includes({json.dumps(word)})", word)
             self.assertLessEqual(page.run("document.documentElement.scrollWidth"), 400, word)
+        page.wait("document.querySelector('main').innerText.includes('No model is deployed.')", "a farm without models")
+        self.assertNotIn("0 MB", page.text())
         page.press("2")
         page.wait(f"{SHOWN} === 100", "a page of jobs")
         self.click(page, "More")

@@ -21,8 +21,9 @@ export function models(root, params, app) {
 
   function showRoll() {
     if (!set) return;
+    if (!set.digest) { swap(roll, h("p", {}, "No model is deployed.")); return; }
     const here = nodes.filter((n) => n.state !== "absent"), same = here.filter((n) => n.models === set.digest);
-    swap(roll, h("p", {}, `${same.length} of ${here.length} nodes have the deployed set`, set.digest ? h("code", {}, ` ${set.digest.slice(0, 12)}`) : null,
+    swap(roll, h("p", {}, `${same.length} of ${here.length} nodes have the deployed set`, h("code", {}, ` ${set.digest.slice(0, 12)}`),
       here.length > same.length ? `; not yet: ${here.filter((n) => n.models !== set.digest).map((n) => plain(n.name)).join(", ")}` : ""));
   }
 
@@ -35,7 +36,7 @@ export function models(root, params, app) {
       { title: "Kind", cell: (m) => plain(m.type) },
       { title: "Versions", cell: (m) => (m.versions ?? []).map((v) => h("div", {}, plain(v.version), " ", h("span.dim", {}, plain(v.status)))) },
       { title: "Accuracy", cell: (m) => (m.accuracy === null ? "–" : [fixed(m.accuracy, 3), h("div.dim", {}, plain(m.accuracy_measure))]) },
-      { title: "Memory", number: true, cell: (m) => `${count(Math.round(m.memory_mb * 10) / 10)} MB` },
+      { title: "Memory", number: true, cell: (m) => (m.memory_mb === null ? "–" : `${count(Math.round(m.memory_mb * 10) / 10)} MB`) },
       { title: "", cell: orders },
     ], set.models, "No model: kithara models add FILE, or set ANALYZER_MODEL_PATH."));
     showRoll();
