@@ -3,9 +3,10 @@
 
     left_out.py [OPTIONS] BUILD OUT.jsonl MUSIC REAL_LABELS REAL.jsonl GENERATED_LABELS GENERATED.jsonl [...]
 
-OPTIONS and the arguments from REAL_LABELS on are those of tempo.py. For each package of the real music the weights of tempo and meter are
-fitted without it and written into weights.def, the build folder BUILD is built, and the files of the package in the folder
-MUSIC are analysed. weights.def is put back at the end. The weights of beat positions stay: they have seen the music.
+OPTIONS and the arguments from REAL_LABELS on are those of tempo.py. For each package of the real music the weights of
+tempo and meter are fitted without it and written into weights.def, the build folder BUILD is built, and the files of the
+package in the folder MUSIC are analysed. weights.def is put back at the end. The weights of beat positions stay: they
+have seen the music.
 """
 
 import argparse

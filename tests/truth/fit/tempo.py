@@ -12,9 +12,9 @@ A conditional logit: the probability of the right hypotheses of each piece; L2 o
 meter is not known counts as right in four, as 20 of the 22 real ones are whose meter is known. Pieces whose beat is not
 sure are not fitted.
 
-With --only the weights of all other features stay as weights.def has them. These have seen the music of their own fit, so
-that what is shown of music in it is too good; --held shows what is not. With --on-top nothing that is built in counts: the
-other features are fitted without these, then these on top, to the real music and the sets of --to.
+With --only the weights of all other features stay as weights.def has them. These have seen the music of their own
+fit, so that what is shown of music in it is too good; --held shows what is not. With --on-top nothing that is built in
+counts: the other features are fitted without these, then these on top, to the real music and the sets of --to.
 
 To the weights a prior of the meter is added: bars of two are a fifth of the generated pieces, and rare in real music.
 Bayes' rule changes the score by the logarithm of the ratio of their shares (Saerens et al. 2002).
