@@ -4,6 +4,7 @@
 #include "kernels/device_ops.h"
 #include "kernels/isa.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 kt_err_t
@@ -57,6 +58,44 @@ kt_device_begin_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuni
     const kt_err_t err = self->ops->chroma_cqt(self, plan, tuning, pcm, n, frames, out);
     *job_p             = err ? *job_p : NULL;
     return err;
+}
+
+kt_err_t
+kt_device_rises(kt_device_t *cpu, const kt_plan_t *plan, const kt_rise_span_t *span, uint16_t *out)
+{
+    enum { BATCH = 256 };
+    const kt_frontend_opts_t *opts = kt_plan_opts(plan);
+    const size_t              hop  = opts->hop;
+    kt_rises_t                rises;
+    kt_err_t                  err  = kt_rises_init(&rises, opts->n_mels, BATCH);
+    float                    *mel  = calloc(BATCH * (size_t)opts->n_mels, sizeof *mel);
+    const kt_rows_t           rows = {.row[KT_ROW_MEL] = mel};
+    err                            = mel ? err : KT_ENOMEM;
+    if (!err && span->opts.begins)
+        kt_rises_begin(&rises, &span->opts);
+    // Before the first frame the rows of those that it is compared with.
+    for (size_t at = 0, some = span->opts.begins ? 0 : KT_RISE_LAG, lead = some; at < lead + span->frames && !err;
+         at += some) {
+        const size_t left   = lead + span->frames - at;
+        some                = at < lead ? lead : left < BATCH ? left : BATCH;
+        const kt_span_t one = {
+            .pcm = span->pcm + at * hop - lead * hop, .frames = some, .real_end = (some - 1) * hop + opts->n_fft};
+        err = kt_device_frontend(cpu, plan, &one, 1, &rows);
+        if (!err)
+            kt_rises_add(&rises, &span->opts, mel, some, at < lead ? NULL : out + (at - lead) * KT_RISE_WIDTH);
+    }
+    free(mel);
+    kt_rises_fini(&rises);
+    return err;
+}
+
+kt_err_t
+kt_device_begin_rises(kt_device_t *self, const kt_plan_t *plan, const kt_rise_span_t *span, uint16_t *out,
+                      kt_device_job_t **job_p)
+{
+    *job_p = NULL;
+    return self->ops->begin_rises ? self->ops->begin_rises(self, plan, span, out, job_p)
+                                  : kt_device_rises(self, plan, span, out);
 }
 
 kt_err_t

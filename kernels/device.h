@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/audio/columns.h"
+#include "kernels/audio/rises.h"
 #include "kernels/audio/rows.h"
 #include "kernels/image/stats.h"
 
@@ -55,6 +56,9 @@ KT_MUST_USE kt_err_t         kt_device_begin_chroma(kt_device_t *self, const kt_
 KT_MUST_USE kt_err_t kt_device_begin_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning,
                                                 const float *pcm, size_t n, size_t frames, float *out,
                                                 kt_device_job_t **job_p);
+// Rises of the span's mel rows, out: [frames][KT_RISE_WIDTH] (kernels/audio/rises.h).
+KT_MUST_USE kt_err_t kt_device_begin_rises(kt_device_t *self, const kt_plan_t *plan, const kt_rise_span_t *span,
+                                           uint16_t *out, kt_device_job_t **job_p);
 KT_MUST_USE kt_err_t kt_device_end(kt_device_t *self, kt_device_job_t **job_p);
 void                 kt_device_cancel(kt_device_t *self, kt_device_job_t **job_p);
 // True: the job is over, end does not wait. Else done is called once when it is, by a thread that holds a lock: it may

@@ -17,6 +17,8 @@ typedef struct kt_device_ops {
                              kt_device_job_t **job_p);
     kt_err_t (*begin_chroma_cqt)(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm, size_t n,
                                  size_t frames, float *out, kt_device_job_t **job_p);
+    kt_err_t (*begin_rises)(kt_device_t *self, const kt_plan_t *plan, const kt_rise_span_t *span, uint16_t *out,
+                            kt_device_job_t **job_p);
     void (*keep_samples)(kt_device_t *self, bool keep);
     kt_err_t (*end)(kt_device_t *self, kt_device_job_t **job_p);
     void (*cancel)(kt_device_job_t **job_p);
@@ -30,6 +32,9 @@ typedef struct kt_device_ops {
     void (*info)(const kt_device_t *self, kt_device_info_t *out);
     void (*destroy)(kt_device_t *self);
 } kt_device_ops_t;
+
+// On a device that computes rows on the caller's thread, in batches. KT_ENOMEM.
+kt_err_t kt_device_rises(kt_device_t *cpu, const kt_plan_t *plan, const kt_rise_span_t *span, uint16_t *out);
 
 struct kt_device {
     const kt_device_ops_t *ops;

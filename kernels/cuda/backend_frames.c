@@ -1,8 +1,11 @@
-// Launchers of frontend and chroma: the parts' frames are cut into runs, one thread block each. Side: the runs, and
-// chroma's tables of weights, one per tuning.
+// Launchers of frontend, chroma and rises: the parts' frames are cut into runs, one thread block each. Side: the runs,
+// and chroma's tables of weights, one per tuning. Rises have mel rows of their own in work, and those of the frames
+// before each part.
 #include "kernels/audio/plan.h"
 #include "kernels/cuda/backend_private.h"
+#include "kernels/cuda/rises.h"
 #include "kernels/gpu/frames.h"
+#include "kernels/gpu/rises.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +76,13 @@ frames_args_of(const kt_gpu_part_t *part)
     return out;
 }
 
+// Frames before those of a part.
+static uint32_t
+lead_of(const kt_gpu_batch_t *batch)
+{
+    return batch->kind == KT_GPU_RISES ? KT_RISE_LAG : 0;
+}
+
 // The number of a tuning's table among those of the batch: in the order of the parts that bring a new one.
 static uint32_t
 bank_of(double tunings[KT_GPU_TUNINGS], uint32_t *n, double tuning)
@@ -100,7 +110,7 @@ frames_prepare(kt_gpu_job_t *job)
     job->lane->plan->used = job->context->batches;
     job->run_frames       = share < LEAST_RUN ? LEAST_RUN : share < KT_CUDA_RUN_FRAMES ? share : KT_CUDA_RUN_FRAMES;
     for (uint32_t i = 0; i < batch->n_parts; i++) {
-        job->n_runs += (uint32_t)kt_cuda_runs_of(batch->parts[i].items, job->run_frames);
+        job->n_runs += (uint32_t)kt_cuda_runs_of(batch->parts[i].items + lead_of(batch), job->run_frames);
         if (batch->kind == KT_GPU_CHROMA &&
             bank_of(tunings, &job->n_banks, frames_args_of(&batch->parts[i]).tuning) == KT_GPU_TUNINGS)
             return KT_EINVAL;
@@ -109,6 +119,9 @@ frames_prepare(kt_gpu_job_t *job)
     job->side_bytes =
         job->banks_at + kt_gpu_align(job->n_banks * kt_cuda_bank_floats(job->lane->plan->cuda) * sizeof(float));
     job->work_bytes = kt_cuda_plan_work_bytes(job->lane->plan->cuda);
+    job->rows_at    = job->work_bytes;
+    if (batch->kind == KT_GPU_RISES)
+        job->work_bytes += (batch->items + (size_t)batch->n_parts * KT_RISE_LAG) * opts.n_mels * sizeof(float);
     return KT_OK;
 }
 
@@ -126,8 +139,8 @@ frames_fill_side(const kt_gpu_job_t *job, char *side)
         const kt_gpu_part_t       *part  = &batch->parts[i];
         const kt_gpu_frames_args_t args  = frames_args_of(part);
         const kt_cuda_run_t        whole = {.pcm        = part->in / sizeof(float),
-                                            .row        = part->first,
-                                            .frames     = part->items,
+                                            .row        = part->first + (uint64_t)i * lead_of(batch),
+                                            .frames     = part->items + lead_of(batch),
                                             .real_begin = args.real_begin,
                                             .real_end   = args.real_end,
                                             .bank = batch->kind == KT_GPU_CHROMA ? bank_of(tunings, &n, args.tuning) : 0};
@@ -174,5 +187,35 @@ chroma_launch(const kt_gpu_job_t *job)
                           kt_gpu_section(lane, 0), job_work(job), lane->stream);
 }
 
+// Mel rows of all parts, then each part's rises.
+static kt_err_t
+rises_launch(const kt_gpu_job_t *job)
+{
+    const kt_gpu_lane_t  *lane  = job->lane;
+    const kt_gpu_batch_t *batch = job->batch;
+    const uint32_t        bands = lane->plan->opts.n_mels;
+    float                *mel   = (float *)(void *)(lane->slab + job->work_at + job->rows_at);
+    uint16_t             *out   = kt_gpu_section(lane, 0);
+    const kt_cuda_rows_t  rows  = {.row[KT_ROW_MEL] = mel};
+    kt_err_t              err =
+        kt_cuda_frontend(lane->plan->cuda, (const kt_cuda_run_t *)(void *)(lane->slab + job->side_at), job->n_runs,
+                         job->run_frames, (const float *)(void *)lane->slab, &rows, job_work(job), lane->stream);
+    for (uint32_t i = 0; i < batch->n_parts && !err; i++) {
+        const kt_gpu_part_t *part = &batch->parts[i];
+        kt_gpu_rises_args_t  args;
+        memcpy(&args, part->args, sizeof args);
+        const kt_cuda_rises_t rises = {.mel    = mel + (part->first + (size_t)i * KT_RISE_LAG) * bands,
+                                       .out    = out + (size_t)part->first * KT_RISE_WIDTH,
+                                       .frames = part->items,
+                                       .bands  = bands,
+                                       .floor  = args.floor,
+                                       .unit   = args.unit,
+                                       .begins = args.begins};
+        err                         = kt_cuda_rises(&rises, lane->stream);
+    }
+    return err;
+}
+
 const kt_gpu_launcher_t kt_gpu_frontend_launcher = {frames_prepare, frames_fill_side, frontend_launch},
-                        kt_gpu_chroma_launcher   = {frames_prepare, frames_fill_side, chroma_launch};
+                        kt_gpu_chroma_launcher   = {frames_prepare, frames_fill_side, chroma_launch},
+                        kt_gpu_rises_launcher    = {frames_prepare, frames_fill_side, rises_launch};

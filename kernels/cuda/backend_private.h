@@ -56,6 +56,7 @@ typedef struct kt_gpu_job {
     size_t                side_bytes, work_bytes;           // the launcher's need
     size_t                side_at, out_at, work_at, bytes;  // offsets into the slab; input is at 0
     uint32_t              run_frames, n_runs, n_banks;      // of frames
+    size_t                rows_at;                          // of rises: mel rows within work
     size_t                banks_at;                         // within side
 } kt_gpu_job_t;
 
@@ -66,7 +67,7 @@ typedef struct kt_gpu_launcher {
     kt_err_t (*launch)(const kt_gpu_job_t *job);             // onto the lane's stream; KT_EIO: CUDA refused
 } kt_gpu_launcher_t;
 extern const kt_gpu_launcher_t kt_gpu_frontend_launcher, kt_gpu_chroma_launcher, kt_gpu_image_launcher,
-    kt_gpu_cqt_launcher, kt_gpu_columns_launcher;
+    kt_gpu_cqt_launcher, kt_gpu_columns_launcher, kt_gpu_rises_launcher;
 
 // Results of a section on the device; NULL: not wanted.
 static inline void *

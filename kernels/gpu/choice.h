@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// How often a file's requests wait behind the queue: the first pass, chroma beside constant-Q, the rhythm's finer rows
-// in pieces that are posted one ahead. By ops/bench gpu-node with 64 cores and a first pass in doubles, the node's rate
-// over that without a GPU is
+// How often a file's requests wait behind the queue: the first pass, chroma beside constant-Q, the rises of the
+// rhythm's finer rows. By ops/bench gpu-node with 64 cores, a first pass in doubles and samples that each request
+// brought, the node's rate over that without a GPU is
 //   waits     1     4     8     16
 //   T4        1.00  1.08  1.07  1.06
 //   L4        1.03  1.12  1.11  1.09

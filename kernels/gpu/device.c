@@ -6,6 +6,7 @@
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
 #include "kernels/gpu/private.h"
+#include "kernels/gpu/rises.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,8 @@ struct kt_device_job {
     kt_rows_t          rows;
     size_t             had, had_cqt;  // peaks before
     kt_gpu_cqt_t       cqt;
+    kt_gpu_rises_t     rises;
+    kt_rise_span_t     rise_span;
     kt_gpu_kept_t     *fills;  // the samples that this request keeps; NULL: none
     kt_err_t           err;    // of post: it is not on its way
     kt_device_done_fn *done;
@@ -72,6 +75,12 @@ compute_chroma_cqt(kt_device_t *cpu, kt_device_job_t *job)
     const kt_gpu_cqt_t *cqt = &job->cqt;
     return cpu->ops->chroma_cqt(cpu, job->frames.plan, cqt->tuning, cqt->pcm, cqt->n, job->ticket.request.items,
                                 cqt->chroma);
+}
+
+static kt_err_t
+compute_rises(kt_device_t *cpu, kt_device_job_t *job)
+{
+    return kt_device_rises(cpu, job->rises.plan, &job->rise_span, job->rises.out);
 }
 
 // A kt_gpu_done_fn.
@@ -256,6 +265,30 @@ gpu_begin_chroma_cqt(kt_device_t *device, const kt_plan_t *plan, double tuning, 
     return KT_OK;
 }
 
+// The first frame of a stream is compared with silence, so nothing before it is read.
+static kt_err_t
+gpu_begin_rises(kt_device_t *device, const kt_plan_t *plan, const kt_rise_span_t *span, uint16_t *out,
+                kt_device_job_t **job_p)
+{
+    gpu_device_t   *self     = gpu_of(device);
+    const int64_t   start_us = kt_clock_us();
+    const size_t    before   = span->opts.begins ? 0 : KT_RISE_LAG * (size_t)kt_plan_opts(plan)->hop;
+    const kt_span_t frames   = {.pcm = span->pcm, .frames = span->frames};
+    if (self->on_cpu)
+        return cpu_ends(self, kt_device_rises(self->cpu, plan, span, out), start_us, 0, job_p);
+    kt_device_job_t *job = calloc(1, sizeof *job);
+    if (!job)
+        return KT_ENOMEM;
+    job->gpu       = self->gpu;
+    job->compute   = compute_rises;
+    job->rise_span = *span;
+    job->rises     = (kt_gpu_rises_t){plan, &job->rise_span, out,
+                                      kept_samples(self, span->pcm - before, before + span_samples(plan, &frames))};
+    job->rises.samples.first += before;
+    job_post(job, &kt_gpu_rises_kind, &job->rises, span->frames, job_p);
+    return KT_OK;
+}
+
 static kt_err_t
 gpu_end(kt_device_t *device, kt_device_job_t **job_p)
 {
@@ -378,6 +411,7 @@ static const kt_device_ops_t GPU_DEVICE = {.frontend         = gpu_frontend,
                                            .begin_frontend   = gpu_begin_frontend,
                                            .begin_chroma     = gpu_begin_chroma,
                                            .begin_chroma_cqt = gpu_begin_chroma_cqt,
+                                           .begin_rises      = gpu_begin_rises,
                                            .keep_samples     = gpu_keep_samples,
                                            .end              = gpu_end,
                                            .cancel           = gpu_cancel,

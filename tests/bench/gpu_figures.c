@@ -6,6 +6,7 @@
 #include "kernels/cuda/columns.h"
 #include "kernels/cuda/cqt.h"
 #include "kernels/cuda/image.h"
+#include "kernels/cuda/rises.h"
 #include "kernels/cuda/tables.h"
 #include "tests/cudasim/cudasim.h"
 
@@ -139,6 +140,28 @@ figures_of_cqt(void)
     free(in);
 }
 
+// Rises of the mel rows of the rhythm: a logarithm is 17 operations (decibels), a frame has a root for each range.
+static void
+figures_of_rises(void)
+{
+    enum { N_FFT = 1024, HOP = 220, FRAMES = 1024, BANDS = KT_RISE_BANDS };
+    float *mel = gpu_host((size_t)(FRAMES + KT_RISE_LAG) * BANDS, sizeof *mel);
+    for (size_t i = 0; i < (size_t)(FRAMES + KT_RISE_LAG) * BANDS; i++)
+        mel[i] = (float)((uint32_t)i * 2654435761U >> 8);
+    const kt_cuda_rises_t rises = {.mel    = gpu_copy(mel, (size_t)(FRAMES + KT_RISE_LAG) * BANDS * sizeof *mel),
+                                   .out    = gpu_new((size_t)FRAMES * KT_RISE_WIDTH * sizeof(uint16_t)),
+                                   .frames = FRAMES,
+                                   .bands  = BANDS,
+                                   .floor  = 1,
+                                   .unit   = 1};
+    const gpu_cost_t      cost  = {.fp32 = BANDS * (17 + 4), .special = 2 * KT_RISE_RANGES};
+    gpu_must(kt_cuda_rises(&rises, NULL) == KT_OK && cudaDeviceSynchronize() == cudaSuccess, "rises");
+    print_counted("kt_rises_kernel", "rises of mel rows", N_FFT, HOP, FRAMES, &cost);
+    gpu_free((void *)(uintptr_t)rises.mel);
+    gpu_free(rises.out);
+    free(mel);
+}
+
 // Of the rows and matrices of a minute at 22,050 Hz whose statistics a song has (node/audio/spectral.c).
 static void
 figures_of_columns(void)
@@ -196,6 +219,7 @@ gpu_figures(void)
         figure_of(&figures[i]);
     figures_of_cqt();
     figures_of_columns();
+    figures_of_rises();
     figure_of_pictures();
     return cudasim_finish() == 0 ? 0 : 1;
 }

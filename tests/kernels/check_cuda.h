@@ -13,4 +13,5 @@ void check_segments(bool all);      // check_segments.c: rows of whole segments
 void check_traffic(void);           // check_traffic.c: bytes of global memory a frame, faults of the device
 void check_cuda_columns(bool all);  // check_cuda_columns.c: statistics of columns
 void check_cuda_cqt(bool all);      // check_cuda_cqt.c: constant-Q chroma
+void check_cuda_rises(bool all);    // check_cuda_rises.c: rises of mel rows
 void check_cuda_images(bool all);   // check_cuda_images.c: statistics of pictures

@@ -23,10 +23,10 @@
 #include <stdint.h>
 
 enum {
-    KT_ENVELOPE_GROUPS = 6,  // from 0, 160, 370, 780, 1600, 3700 Hz up
-    KT_ENVELOPE_RANGES = 2,  // of the amplitude: 60 to 270 Hz, above 2400 Hz
-    KT_ENVELOPE_WIDTH  = 1 + KT_ENVELOPE_GROUPS + KT_ENVELOPE_RANGES,
-    KT_ENVELOPE_UNITS  = 256,  // per dB
+    KT_ENVELOPE_GROUPS = KT_RISE_GROUPS,  // from 0, 160, 370, 780, 1600, 3700 Hz up
+    KT_ENVELOPE_RANGES = KT_RISE_RANGES,  // of the amplitude: 60 to 270 Hz, above 2400 Hz
+    KT_ENVELOPE_WIDTH  = KT_RISE_WIDTH,
+    KT_ENVELOPE_UNITS  = KT_RISE_UNITS,  // per dB
 };
 
 // The plan of the windows for a rate of samples; they and the frames that a rise looks back to last a tenth of a second

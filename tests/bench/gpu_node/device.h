@@ -8,7 +8,7 @@ enum { SONG_ITEMS = 24 };  // of KT_GPU_COLUMNS: 185 columns by eight
 typedef struct gpu_profile {
     const char *name;
     double      bus_gb_s, memory_gb_s;                 // each way; the device's memory
-    double      first_ns, second_ns, fine_ns, cqt_ns;  // a frame: first pass, chroma, the rhythm's finer mel rows,
+    double      first_ns, second_ns, fine_ns, cqt_ns;  // a frame: first pass, chroma, the rhythm's finer rows,
                                                        // constant-Q
     double columns_ns;                                 // a frame: statistics of all columns of a song
 } gpu_profile_t;

@@ -18,15 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORKERS_MOST = 64, FILE_S = 240, WARM_US = 3000000, MEASURE_US = 10000000, TURN_US = 400000, FINE_PIECE = 2048 };
+enum { WORKERS_MOST = 64, FILE_S = 240, WARM_US = 3000000, MEASURE_US = 10000000, TURN_US = 400000 };
 
 // Core time of a file of four minutes by performance.md, ms: up to where its samples are all there (opened, decoded,
-// resampled; loudness, quality), what reads the rhythm's finer rows, and the rest; what the device takes over (rows,
-// chroma, finer rows; constant-Q; summaries), and what it costs instead: constant-Q's table of a tuning.
-static const double BEFORE_MS = 4 * 60.7, FINE_MS = 4 * 2.0, AFTER_MS = 4 * 14.3, DEVICE_MS = 4 * (12.0 + 6.0 + 6.0),
-                    TABLE_MS = 0.4;
+// resampled; loudness, quality), what the rises of the rhythm's finer rows need first, and the rest; what the device
+// takes over (rows, chroma, finer rows; their rises; constant-Q; summaries), and what it costs instead: constant-Q's
+// table of a tuning.
+static const double BEFORE_MS = 4 * 60.7, FINE_MS = 4 * 0.3, AFTER_MS = 4 * 14.3,
+                    DEVICE_MS = 4 * (12.0 + 1.7 + 6.0 + 6.0), TABLE_MS = 0.4;
 // What further parts on the device would save of those (print_moved); 0: they are where they are now.
-static double less_before_ms, less_fine_ms, less_after_ms;
+static double less_before_ms, less_after_ms;
 // Copies to and from pinned memory, bytes a microsecond.
 static const double COPY_RATE = 8000;
 
@@ -55,10 +56,10 @@ static kt_err_t copy_out(const void *work, size_t first, const kt_gpu_results_t 
     {                                                                                                                  \
         which, "virtual", describe, describe_part, NULL, share, copy_in, copy_out                                      \
     }
-// 22,050 Hz: rows of 2048/512, chroma of the same frames, mel rows of 1024/220.
+// 22,050 Hz: rows of 2048/512, chroma of the same frames, rises of mel rows of 1024/220.
 static pass_t FIRST  = {KIND(KT_GPU_FRONTEND), 8192, 2048, 648, FILE_S * 22050 / 512, 0},
               SECOND = {KIND(KT_GPU_CHROMA), 8192, 2048, 48, FILE_S * 22050 / 512, 0},
-              FINE   = {KIND(KT_GPU_FRONTEND), 4096, 880, 320, FILE_S * 22050 / 220, 0};
+              FINE   = {KIND(KT_GPU_RISES), 5856, 880, 18, FILE_S * 22050 / 220, 0};
 // Constant-Q, of the first frames too; its first bytes are set at the start.
 static pass_t CQT = {KIND(KT_GPU_CQT), 0, 2048, 48, FILE_S * 22050 / 512, 0};
 
@@ -244,14 +245,9 @@ file_finish(file_t *file)
     await_pass(gpu, &file->ticket[0]);
     await_pass(gpu, &file->ticket[1]);
     run_pass(gpu, &COLUMNS, COLUMNS.frames);
-    const uint32_t n = (FINE.frames + FINE_PIECE - 1) / FINE_PIECE;
-    post_pass(gpu, &file->ticket[0], &file->fine, FINE_PIECE, NULL, NULL);
-    for (uint32_t i = 0; i < n; i++) {
-        await_pass(gpu, &file->ticket[i % 2]);
-        if (i + 1 < n)
-            post_pass(gpu, &file->ticket[(i + 1) % 2], &file->fine, FINE_PIECE, NULL, NULL);
-        cores_use(1000 * (FINE_MS - less_fine_ms) / n, false);
-    }
+    post_pass(gpu, &file->ticket[0], &file->fine, FINE.frames, NULL, NULL);
+    await_pass(gpu, &file->ticket[0]);
+    cores_use(1000 * FINE_MS, false);
     kt_gpu_drop(gpu, &file->first.kept);
     cores_use(1000 * (AFTER_MS - less_after_ms), false);
     file_done(file->node);
@@ -483,9 +479,9 @@ print_workers(void)
 // nothing left of them but what is said: the most that moving them can give.
 typedef struct move {
     const char *what;
-    double      before_ms, fine_ms, after_ms;  // less, per minute
-    double      pcm_mb, mono_mb;               // more, per minute: samples at the file's rate in; resampled ones out
-    bool        rises, rows;  // of the finer rows, only rises come back; rows stay for their statistics
+    double      before_ms, after_ms;  // less, per minute
+    double      pcm_mb, mono_mb;      // more, per minute: samples at the file's rate in; resampled ones out
+    bool        rows;                 // rows stay for their statistics
 } move_t;
 
 static void
@@ -493,14 +489,12 @@ move_apply(const move_t *self)
 {
     enum { TENTHS = 10 * FILE_S };
     less_before_ms += 4 * self->before_ms;
-    less_fine_ms += 4 * self->fine_ms;
     less_after_ms += 4 * self->after_ms;
     if (self->pcm_mb > 0) {
         PCM.frames     = TENTHS;
         PCM.next_bytes = PCM.first_bytes = (uint32_t)(self->pcm_mb * 1e6 / 600);
     }
-    PCM.item_bytes  = self->mono_mb > 0 ? (uint32_t)(self->mono_mb * 1e6 / 600) : PCM.item_bytes;
-    FINE.item_bytes = self->rises ? 18 : FINE.item_bytes;
+    PCM.item_bytes = self->mono_mb > 0 ? (uint32_t)(self->mono_mb * 1e6 / 600) : PCM.item_bytes;
     if (self->rows) {
         FIRST.item_bytes    = 28 + 128;  // scalars, mel in 32 bands
         COLUMNS.first_bytes = COLUMNS.next_bytes = 32;
@@ -511,14 +505,13 @@ static void
 print_moved(void)
 {
     static const move_t MOVES[] = {
-        {"as it is", 0, 0, 0, 0, 0, false, false},
-        {"the rises of the finer rows", 0, 1.6, 0, 0, 0, true, false},
-        {"rows stay for their statistics", 0, 0, 0, 0, 0, false, true},
-        {"loudness, true peak: 6.5 ms", 6.5, 0, 0, 21.2, 0, false, false},
-        {"quality: 5.7 of 7.2 ms", 5.7, 0, 0, 0, 0, false, false},
-        {"the same with samples of 16 bits", 0, 0, 0, 10.6, 0, false, false},
-        {"resampling: 8 ms, and 5.3 MB of its samples back", 8, 0, 0, 0, 5.3, false, false},
-        {"key, bass: 4.1 ms", 0, 0, 4.1, 0, 0, false, false},
+        {"as it is", 0, 0, 0, 0, false},
+        {"rows stay for their statistics", 0, 0, 0, 0, true},
+        {"loudness, true peak: 6.5 ms", 6.5, 0, 21.2, 0, false},
+        {"quality: 5.7 of 7.2 ms", 5.7, 0, 0, 0, false},
+        {"the same with samples of 16 bits", 0, 0, 10.6, 0, false},
+        {"resampling: 8 ms, and 5.3 MB of its samples back", 8, 0, 0, 5.3, false},
+        {"key, bass: 4.1 ms", 0, 4.1, 0, 0, false},
     };
     const double cpu = node_run(WAY_CPU, NULL, 16, 16).files_s;
     printf("| on the device too, with all above | L4: ratio | H200: ratio | MB in | MB out |\n"

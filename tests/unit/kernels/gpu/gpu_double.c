@@ -2,11 +2,13 @@
 
 #include "kernels/audio/cqt.h"
 #include "kernels/audio/plan.h"
+#include "kernels/device_ops.h"
 #include "kernels/gpu/columns.h"
 #include "kernels/gpu/cqt.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
 #include "kernels/gpu/private.h"
+#include "kernels/gpu/rises.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -210,10 +212,26 @@ compute_columns(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t
     }
 }
 
+static void
+compute_rises(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch, const kt_gpu_layout_t *layout,
+              const kt_gpu_part_t *part)
+{
+    kt_frontend_opts_t  opts;
+    kt_gpu_rises_args_t args;
+    kt_plan_t          *plan = NULL;
+    memcpy(&opts, batch->config, sizeof opts);
+    memcpy(&args, part->args, sizeof args);
+    cr_assert_eq(kt_plan_new(&plan, &opts), KT_OK);
+    const float         *pcm  = (const float *)(void *)(lane->in + part->in) + KT_RISE_LAG * (size_t)opts.hop;
+    const kt_rise_span_t span = {pcm, part->items, {args.floor, args.unit, args.begins}};
+    cr_assert_eq(kt_device_rises(self->cpu, plan, &span, item_at(lane, batch, layout, 0, part->first)), KT_OK);
+    kt_plan_destroy(&plan);
+}
+
 static void (*const COMPUTE[KT_GPU_KINDS])(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch,
                                            const kt_gpu_layout_t *layout, const kt_gpu_part_t *part) = {
     [KT_GPU_FRONTEND] = compute_frames, [KT_GPU_CHROMA] = compute_frames,   [KT_GPU_IMAGE] = compute_images,
-    [KT_GPU_CQT] = compute_cqt,         [KT_GPU_COLUMNS] = compute_columns,
+    [KT_GPU_CQT] = compute_cqt,         [KT_GPU_COLUMNS] = compute_columns, [KT_GPU_RISES] = compute_rises,
 };
 
 static void

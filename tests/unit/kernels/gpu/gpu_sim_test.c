@@ -4,6 +4,7 @@
 #include "kernels/gpu/cqt.h"
 #include "tests/unit/kernels/gpu/gpu_film.h"
 #include "tests/unit/kernels/gpu/gpu_fixture.h"
+#include "tests/unit/kernels/gpu/gpu_kept.h"
 #include "tests/unit/kernels/gpu/gpu_table.h"
 
 #include <dlfcn.h>
@@ -174,6 +175,42 @@ columns_agree(const char *seed)
     check_clean();
 }
 
+// Whole, and in pieces: the same bytes; the processor's but for a unit.
+static void
+rises_agree(const char *seed)
+{
+    enum { MANY = 200 };
+    kt_device_info_t info;
+    for (size_t begins = 0; begins < 2; begins++) {
+        uint16_t *want = sound_rises(MANY, begins, NULL, &info), *got[2];
+        for (size_t i = 0; i < 2; i++) {
+            kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+            opts.max_bytes     = i ? 400 << 10 : 0;
+            kt_gpus_t *gpus    = open_sim(seed, opts);
+            got[i]             = sound_rises(MANY, begins, gpus, &info);
+            cr_assert_eq(info.replaced, 0);
+            cr_assert_eq(info_of(gpus).parts > 1, i);
+            rises_same(want, got[i], MANY, 1);
+            kt_gpus_close(&gpus);
+        }
+        rises_same(got[0], got[1], MANY, 0);
+        free(want);
+        free(got[0]);
+        free(got[1]);
+    }
+    check_clean();
+}
+
+Test(gpu_sim, rises_are_the_processors_in_order)
+{
+    rises_agree("0");
+}
+
+Test(gpu_sim, rises_are_the_processors_at_random)
+{
+    rises_agree("4");
+}
+
 Test(gpu_sim, columns_are_the_processors_in_order)
 {
     columns_agree("0");
@@ -216,60 +253,6 @@ Test(gpu_sim, bytes_over_the_bus_are_counted)
     sound_free(&sound);
     kt_gpus_close(&gpus);
     check_clean();
-}
-
-// What a segment's requests make of its samples: the first pass, chroma, constant-Q, and finer mel rows from some
-// sample on, as of the rhythm.
-enum { KEPT_FRAMES = 40, FINE_FRAMES = 50, FINE_FROM = 333 };
-typedef struct kept {
-    sound_t sound;
-    float   cqt[KEPT_FRAMES * KT_CQT_CLASSES], fine[FINE_FRAMES * 80];
-} kept_t;
-
-static void
-end_job(kt_device_t *device, kt_device_job_t **job)
-{
-    cr_assert_eq(kt_device_end(device, job), KT_OK);
-}
-
-static void
-kept_run(kept_t *self, kt_gpus_t *gpus, bool keep)
-{
-    const kt_frontend_opts_t finer = {22050, 1024, 220, 80, 1, 12};
-    sound_t                 *sound = &self->sound;
-    kt_plan_t               *plan  = NULL;
-    kt_device_job_t         *job = NULL, *cqt = NULL;
-    *sound         = sound_new(&gpu_defaults, KEPT_FRAMES, 3);
-    kt_rows_t rows = {.peaks = &sound->peaks, .cqt_peaks = &sound->cqt_peaks};
-    kt_rows_t fine = {.row[KT_ROW_MEL] = self->fine};
-    kt_span_t at   = {sound->pcm + FINE_FROM, FINE_FRAMES, 0, (FINE_FRAMES - 1) * 220 + 1024};
-    for (int r = 0; r < KT_ROWS; r++)
-        rows.row[r] = sound->row[r];
-    cr_assert_eq(kt_plan_new(&plan, &finer), KT_OK);
-    cr_assert_eq(gpus ? kt_device_gpu(&sound->device, gpus, NULL) : kt_device_cpu(&sound->device, NULL), KT_OK);
-    kt_device_t *device = sound->device;
-    if (keep)
-        kt_device_keep_samples(device);
-    cr_assert_eq(kt_device_begin_frontend(device, sound->plan, &sound->span, &rows, &job), KT_OK);
-    end_job(device, &job);
-    cr_assert_eq(kt_device_begin_chroma(device, sound->plan, 0.1, &sound->span, sound->chroma, &job), KT_OK);
-    cr_assert_eq(kt_device_begin_chroma_cqt(device, sound->plan, 0.2, sound->pcm + 1024, (KEPT_FRAMES - 1) * 512 + 100,
-                                            KEPT_FRAMES, self->cqt, &cqt),
-                 KT_OK);
-    end_job(device, &job);
-    end_job(device, &cqt);
-    cr_assert_eq(kt_device_begin_frontend(device, plan, &at, &fine, &job), KT_OK);
-    end_job(device, &job);
-    kt_device_forget_samples(device);
-    kt_plan_destroy(&plan);
-}
-
-static void
-kept_same(const kept_t *a, const kept_t *b, float limit)
-{
-    sound_same(&a->sound, &b->sound, limit);
-    sound_same_row(a->cqt, b->cqt, KEPT_FRAMES * KT_CQT_CLASSES, limit, "chroma_cqt");
-    sound_same_row(a->fine, b->fine, FINE_FRAMES * 80, limit, "mel");
 }
 
 // The first pass brings the samples, the others bring the table of a tuning alone.

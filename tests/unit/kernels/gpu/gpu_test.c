@@ -9,6 +9,7 @@
 #include "tests/unit/kernels/gpu/gpu_double.h"
 #include "tests/unit/kernels/gpu/gpu_film.h"
 #include "tests/unit/kernels/gpu/gpu_fixture.h"
+#include "tests/unit/kernels/gpu/gpu_rises.h"
 #include "tests/unit/kernels/gpu/gpu_table.h"
 
 enum { FRAMES = 40 };
@@ -167,6 +168,37 @@ Test(gpu, samples_that_the_device_cannot_keep_are_brought_by_each_request)
     cr_assert_eq(info_of(gpus).in_bytes, 2 * ((FRAMES - 1) * 512 + 2048) * sizeof(float));
     sound_free(&sound);
     sound_free(&cpu);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, rises_are_computed_whole_and_in_pieces)
+{
+    enum { MANY = 300 };
+    for (size_t i = 0; i < 4; i++) {
+        kt_device_info_t info;
+        kt_gpu_opts_t    opts = KT_GPU_DEFAULTS;
+        opts.max_bytes        = i / 2 ? 256 << 10 : 0;
+        kt_gpus_t *gpus       = open_double(1, opts);
+        uint16_t  *want = sound_rises(MANY, i % 2, NULL, &info), *got = sound_rises(MANY, i % 2, gpus, &info);
+        cr_assert_eq(info.replaced, 0);
+        cr_assert_eq(info_of(gpus).parts > 1, i / 2);
+        rises_same(want, got, MANY, 0);
+        free(want);
+        free(got);
+        kt_gpus_close(&gpus);
+    }
+}
+
+Test(gpu, refused_rises_are_the_processors)
+{
+    kt_device_info_t info;
+    kt_gpus_t       *gpus = open_double(1, KT_GPU_DEFAULTS);
+    gpu_double.refuse     = KT_EINVAL;
+    uint16_t *want = sound_rises(FRAMES, false, NULL, &info), *got = sound_rises(FRAMES, false, gpus, &info);
+    cr_assert_eq(info.replaced, 1);
+    rises_same(want, got, FRAMES, 0);
+    free(want);
+    free(got);
     kt_gpus_close(&gpus);
 }
 

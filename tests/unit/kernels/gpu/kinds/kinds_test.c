@@ -5,6 +5,7 @@
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
 #include "kernels/gpu/kind.h"
+#include "kernels/gpu/rises.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -103,6 +104,41 @@ Test(gpu_kinds, a_piece_keeps_the_samples_that_the_one_before_did_not)
     kt_gpu_chroma_kind.share(&frames, 3, 8, &part.share);
     cr_assert_eq(part.share.at, (int64_t)((100 + 3 * HOP) * sizeof(float)));
     cr_assert_eq(kt_gpu_host_bytes(&shape, &part), 0);
+    kt_plan_destroy(&plan);
+}
+
+Test(gpu_kinds, rises_bring_the_frames_before_a_part_or_silence)
+{
+    enum { ITEMS = 3, BEFORE = KT_RISE_LAG * HOP };
+    kt_plan_t     *plan = plan_new();
+    float          pcm[BEFORE + 9 * HOP + N_FFT], to[BEFORE + (ITEMS - 1) * HOP + N_FFT];
+    kt_rise_span_t span  = {pcm + BEFORE, 10, {0.5f, 2, true}};
+    kt_gpu_rises_t work  = {.plan = plan, .span = &span};
+    kt_gpu_batch_t batch = {0};
+    for (size_t i = 0; i < sizeof pcm / sizeof *pcm; i++)
+        pcm[i] = (float)(i + 1);
+    kt_gpu_rises_kind.describe(&work, &batch);
+    cr_assert_eq(batch.shape.first_bytes + (ITEMS - 1) * batch.shape.next_bytes, sizeof to);
+    for (size_t first = 0; first <= 7; first += 7)
+        for (int begins = 0; begins < 2; begins++) {
+            kt_gpu_rises_args_t args;
+            const bool          silent = begins && first == 0;
+            span.opts.begins           = begins;
+            kt_gpu_rises_kind.describe_part(&work, first, ITEMS, &args);
+            cr_assert(args.floor == 0.5f && args.unit == 2 && args.begins == silent);
+            kt_gpu_rises_kind.copy_in(&work, first, ITEMS, to);
+            for (size_t i = 0; i < sizeof to / sizeof *to; i++)
+                cr_assert_eq(to[i], silent && i < BEFORE ? 0 : pcm[first * HOP + i]);
+        }
+
+    // Of the first frame kept samples may lie before the first one: they are zeros.
+    kt_gpu_kept_t  kept  = {.bytes = sizeof pcm};
+    kt_gpu_share_t share = {0};
+    work.samples         = (kt_gpu_samples_t){&kept, false, 1};
+    kt_gpu_rises_kind.share(&work, 0, ITEMS, &share);
+    cr_assert_eq(share.at, (1 - BEFORE) * (int64_t)sizeof(float));
+    cr_assert_eq(share.begin, 0);
+    cr_assert_eq(share.end, (int64_t)kept.bytes);
     kt_plan_destroy(&plan);
 }
 

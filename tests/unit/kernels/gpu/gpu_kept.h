@@ -1,0 +1,66 @@
+// Requests of one segment, whose samples stay on the device or not.
+#pragma once
+
+#include "tests/unit/kernels/gpu/gpu_rises.h"
+
+// What a segment's requests make of its samples: the first pass, chroma, constant-Q, and finer mel rows from some
+// sample on, as of the rhythm.
+enum { KEPT_FRAMES = 40, FINE_FRAMES = 50, FINE_FROM = 333 };
+typedef struct kept {
+    sound_t  sound;
+    float    cqt[KEPT_FRAMES * KT_CQT_CLASSES], fine[FINE_FRAMES * 80];
+    uint16_t rises[2][FINE_FRAMES * KT_RISE_WIDTH];  // from some frame on; from the stream's start
+} kept_t;
+
+static inline void
+end_job(kt_device_t *device, kt_device_job_t **job)
+{
+    cr_assert_eq(kt_device_end(device, job), KT_OK);
+}
+
+static inline void
+kept_run(kept_t *self, kt_gpus_t *gpus, bool keep)
+{
+    const kt_frontend_opts_t finer = {22050, 1024, 220, 80, 1, 12};
+    sound_t                 *sound = &self->sound;
+    kt_plan_t               *plan  = NULL;
+    kt_device_job_t         *job = NULL, *cqt = NULL;
+    *sound         = sound_new(&gpu_defaults, KEPT_FRAMES, 3);
+    kt_rows_t rows = {.peaks = &sound->peaks, .cqt_peaks = &sound->cqt_peaks};
+    kt_rows_t fine = {.row[KT_ROW_MEL] = self->fine};
+    kt_span_t at   = {sound->pcm + FINE_FROM, FINE_FRAMES, 0, (FINE_FRAMES - 1) * 220 + 1024};
+    for (int r = 0; r < KT_ROWS; r++)
+        rows.row[r] = sound->row[r];
+    cr_assert_eq(kt_plan_new(&plan, &finer), KT_OK);
+    cr_assert_eq(gpus ? kt_device_gpu(&sound->device, gpus, NULL) : kt_device_cpu(&sound->device, NULL), KT_OK);
+    kt_device_t *device = sound->device;
+    if (keep)
+        kt_device_keep_samples(device);
+    cr_assert_eq(kt_device_begin_frontend(device, sound->plan, &sound->span, &rows, &job), KT_OK);
+    end_job(device, &job);
+    cr_assert_eq(kt_device_begin_chroma(device, sound->plan, 0.1, &sound->span, sound->chroma, &job), KT_OK);
+    cr_assert_eq(kt_device_begin_chroma_cqt(device, sound->plan, 0.2, sound->pcm + 1024, (KEPT_FRAMES - 1) * 512 + 100,
+                                            KEPT_FRAMES, self->cqt, &cqt),
+                 KT_OK);
+    end_job(device, &job);
+    end_job(device, &cqt);
+    cr_assert_eq(kt_device_begin_frontend(device, plan, &at, &fine, &job), KT_OK);
+    end_job(device, &job);
+    for (int begins = 0; begins < 2; begins++) {
+        const kt_rise_span_t span = {sound->pcm + (begins ? 0 : 1000), FINE_FRAMES, {0.02f, 1598.4f, begins}};
+        cr_assert_eq(kt_device_begin_rises(device, plan, &span, self->rises[begins], &job), KT_OK);
+        end_job(device, &job);
+    }
+    kt_device_forget_samples(device);
+    kt_plan_destroy(&plan);
+}
+
+static inline void
+kept_same(const kept_t *a, const kept_t *b, float limit)
+{
+    sound_same(&a->sound, &b->sound, limit);
+    sound_same_row(a->cqt, b->cqt, KEPT_FRAMES * KT_CQT_CLASSES, limit, "chroma_cqt");
+    sound_same_row(a->fine, b->fine, FINE_FRAMES * 80, limit, "mel");
+    for (int begins = 0; begins < 2; begins++)
+        rises_same(a->rises[begins], b->rises[begins], FINE_FRAMES, limit > 0);
+}
