@@ -79,16 +79,19 @@ compare_faces(const void *a, const void *b)
 }
 
 size_t
-kt_faces_distinct(kt_face_t *faces, size_t n)
+kt_faces_join(kt_face_t *faces, size_t n, float least, float together)
 {
     size_t count = 0;
     if (n > 0)
         qsort(faces, n, sizeof *faces, compare_faces);
     for (size_t i = 0; i < n; i++) {
-        bool new = true;
+        bool new    = true;
+        float doubt = 1 - faces[i].confidence;
         for (size_t k = 0; k < count && new; k++)
             new = face_overlap(&faces[i], &faces[k]) < SAME;
-        if (new)
+        for (size_t k = i + 1; k < n && new; k++)
+            doubt *= face_overlap(&faces[i], &faces[k]) < SAME ? 1 : 1 - faces[k].confidence;
+        if (new && (faces[i].confidence >= least || 1 - doubt >= together))
             faces[count++] = faces[i];
     }
     return count;

@@ -22,8 +22,9 @@ typedef struct kt_centerface_maps {
 
 // Faces of at least this confidence in points of the model's input, the most confident first. Returns how many.
 size_t kt_centerface_faces(const kt_centerface_maps_t *maps, float least, kt_face_t out[KT_FACES_MOST]);
-// Drops each face that overlaps a more confident one, of several sizes of one picture. The most confident first;
-// returns how many are left.
-size_t kt_faces_distinct(kt_face_t *faces, size_t n);
+// Faces of several sizes of one picture: of those that overlap the most confident is kept, if it has the confidence
+// `least`, or if they have `together`: that not all of them are mistaken, 1 - (1 - a) (1 - b) ..., as if they were
+// independent. The most confident first; returns how many are left.
+size_t kt_faces_join(kt_face_t *faces, size_t n, float least, float together);
 // Drops those of less than the area of a square with this side; the order stays. Returns how many are left.
 size_t kt_faces_large(kt_face_t *faces, size_t n, float side);

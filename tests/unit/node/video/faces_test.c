@@ -88,10 +88,21 @@ Test(centerface, maps_full_of_faces_or_of_nothing_sensible_are_bounded)
 Test(centerface, of_the_faces_of_several_sizes_the_most_confident_is_left)
 {
     kt_face_t faces[] = {
-        {10, 10, 40, 40, 0.6F}, {200, 10, 40, 40, 0.9F}, {12, 11, 40, 40, 0.8F}, {10, 10, 40, 40, 0.6F}};
-    cr_assert_eq(kt_faces_distinct(faces, 4), 2);
-    cr_expect(faces[0].x == 200 && faces[1].x == 12);
-    cr_expect_eq(kt_faces_distinct(faces, 0), 0);
+        {10, 10, 40, 40, 0.6F}, {200, 10, 40, 40, 0.9F}, {12, 11, 40, 40, 0.8F}, {10, 10, 40, 40, 0.3F}};
+    cr_assert_eq(kt_faces_join(faces, 4, 0.5F, 0.65F), 2);
+    cr_expect(faces[0].x == 200 && faces[1].x == 12 && faces[1].confidence == 0.8F);
+    cr_expect_eq(kt_faces_join(faces, 0, 0.5F, 0.65F), 0);
+}
+
+Test(centerface, faint_faces_are_one_if_they_are_likely_together)
+{
+    kt_face_t less[] = {
+        {10, 10, 40, 40, 0.4F}, {12, 10, 40, 40, 0.4F}, {200, 10, 40, 40, 0.4F}, {300, 10, 40, 40, 0.5F}};
+    kt_face_t more[] = {{10, 10, 40, 40, 0.3F}, {11, 10, 40, 40, 0.4F}, {10, 11, 40, 40, 0.2F}};
+    cr_assert_eq(kt_faces_join(less, 4, 0.5F, 0.65F), 1);  // 1 - .6 .6 is .64
+    cr_expect_eq(less[0].x, 300);
+    cr_assert_eq(kt_faces_join(more, 3, 0.5F, 0.65F), 1);  // 1 - .7 .6 .8 is .664
+    cr_expect(more[0].x == 11 && more[0].confidence == 0.4F);
 }
 
 Test(centerface, small_faces_of_a_small_picture_are_left_out)
