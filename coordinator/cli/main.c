@@ -49,15 +49,21 @@ kt_cli_fail(kt_err_t err, const char *what, const char *detail)
     return err == KT_ESETTING ? KT_EXIT_USAGE : KT_EXIT_FAILED;
 }
 
+static void
+format_clean(char text[DETAIL_BYTES], const char *format, va_list arguments)
+{
+    vsnprintf(text, DETAIL_BYTES, format, arguments);
+    kt_text_remove_controls(text);
+}
+
 int
 kt_cli_usage(const kt_cli_t *cli, const char *format, ...)
 {
     char    text[DETAIL_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    format_clean(text, format, arguments);
     va_end(arguments);
-    kt_text_remove_controls(text);
     fprintf(stderr, "kithara: EUSAGE: %s", text);
     fprintf(stderr, ": see `kithara %s%s--help`\n", cli && cli->command ? cli->command->name : "",
             cli && cli->command ? " " : "");
@@ -70,9 +76,8 @@ kt_cli_say(const char *format, ...)
     char    text[DETAIL_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    format_clean(text, format, arguments);
     va_end(arguments);
-    kt_text_remove_controls(text);
     puts(text);
 }
 

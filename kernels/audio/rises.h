@@ -1,7 +1,7 @@
-// Rises of a sound's level in mel bands, from frame to frame: what the rhythm reads of its finer rows. Level: 10
-// log10(P
-// + floor), P the power of a band. Rise: max(0, level(t) - level(t - 2)), mean over bands, dB; of all bands, and of six
-// groups. Rise of the amplitude in two ranges: that of sqrt(P / unit).
+// Rises of a sound's level in mel bands, from frame to frame: what the rhythm reads of its finer rows.
+// - Level: 10 log10(P + floor), where P is the power of a band.
+// - Rise: max(0, level(t) - level(t - 2)), mean over bands, dB; of all bands, and of six groups.
+// - Rise of the amplitude in two ranges: the same of sqrt(P / unit).
 //
 // Plain functions of mel rows (kernels/audio/rows.h); any thread. kt_device_begin_rises makes them of samples.
 #pragma once

@@ -42,7 +42,7 @@ rises_share(const void *work, size_t first, size_t items, kt_gpu_share_t *out)
             .kept = self->samples.kept, .at = at * (int64_t)sizeof(float), .end = (int64_t)self->samples.kept->bytes};
 }
 
-// Where the frames before the first one are silence, their samples are zeros, which nobody looks at.
+// Where the frames before the first one are silence, their samples are zeros, which are not read.
 static void
 rises_copy_in(const void *work, size_t first, size_t items, void *to)
 {

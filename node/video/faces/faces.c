@@ -19,8 +19,8 @@
 // and .2 104 and 106, with .4 and .2, which take half as long again, 104 and 107. What is smaller than LEAST_IN_SMALL
 // pixels there is seen in the picture itself, if it is a face. In the real clips without faces the small pictures have
 // none. What is FAINT at several sizes counts with TOGETHER: 105 and 107 faces, of 54 more (7000 to 7005) as many as
-// without. With .5 for that 106 and 107, but a drawn rabbit has a face in 8 of 55 pictures instead of 6 (5 without); no
-// size tells it from a coarse face.
+// without. With .5 for that 106 and 107, but a drawn rabbit has a face in 8 of 55 pictures instead of 6 (5 without):
+// at every size its confidence is like that of a coarse face.
 enum { MOST_SIDE = 1280, MOST_AREA = 1280 * 736, SIGHTINGS = 20000, SIZES_OF_PICTURE = 3, LEAST_SMALL_SIDE = 64 };
 static const double SIZES[SIZES_OF_PICTURE] = {1, 0.3, 0.2};
 #define LEAST_IN_SMALL 24
