@@ -49,7 +49,7 @@ typedef struct analyze {
     bool                     failed;
 } analyze_t;
 
-enum { RING_PER_WORKER = 4, WAIT_S = 1 };
+enum { RING_PER_WORKER = 4, WAIT_NS = 100000000 };  // as often as the bar is redrawn
 
 // Waits have a timeout; the waiter then checks its condition again.
 static void
@@ -57,7 +57,9 @@ wait_for_change(analyze_t *self)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WAIT_S;
+    until.tv_nsec += WAIT_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     pthread_cond_timedwait(&self->changed, &self->lock, &until);
 }
 
