@@ -15,3 +15,4 @@ void check_cuda_columns(bool all);  // check_cuda_columns.c: statistics of colum
 void check_cuda_cqt(bool all);      // check_cuda_cqt.c: constant-Q chroma
 void check_cuda_rises(bool all);    // check_cuda_rises.c: rises of mel rows
 void check_cuda_images(bool all);   // check_cuda_images.c: statistics of pictures
+void check_cuda_source(bool all);   // check_cuda_source.c: pieces of a stream at its own rate
