@@ -13,12 +13,10 @@
 static const double ROUNDING = 6.3e-10, SHARE = 0.02, FALL_DB = 35;
 
 void
-kt_band_add(kt_band_t *self, const float *powers, size_t bins)
+kt_band_add(kt_band_t *self, const float *bands, size_t bins)
 {
-    for (size_t b = 0; b < bins / KT_BAND_BINS; b++, powers += KT_BAND_BINS) {
-        float sum = 0;
-        for (size_t k = 0; k < KT_BAND_BINS; k++)
-            sum += powers[k];
+    for (size_t b = 0; b < bins / KT_BAND_BINS; b++) {
+        const float sum = bands[2 * b] + bands[2 * b + 1];
         self->powers[b] += sum / KT_BAND_BINS;
         self->above[b] += sum > ROUNDING * KT_BAND_BINS;
     }

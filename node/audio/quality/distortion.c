@@ -9,54 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { OFFSET_BINS = 3, LOWEST_BIN = 8, REACH = 5, MIN_FRAMES = 4 };
-
-// Position of a peak under a Hann window, exact for a single sine: from the ratio of its two largest magnitudes.
-static double
-exact_bin(size_t k, double before, double at, double after)
-{
-    const double alpha = sqrt(fmax(before, after) / at), off = (2 * alpha - 1) / (alpha + 1);
-    return (double)k + (after > before ? off : -off);
-}
-
-static size_t
-harmonic_reach(double bin)
-{
-    const size_t half = (size_t)(bin / 2) - 1;
-    return half < REACH ? half : REACH;
-}
-
-// Bins [*first, *last] of harmonic h; false beyond the spectrum.
-static bool
-harmonic_bins(double bin, int h, size_t bins, size_t *first, size_t *last)
-{
-    const size_t at = (size_t)lround(bin * h), reach = harmonic_reach(bin);
-    *first = at - reach;
-    *last  = at + reach;
-    return *last < bins;
-}
-
-// The pitch of a frame in bins; 0 if there is none that holds nine tenths of the power.
-static double
-frame_pitch(const float *powers, size_t bins)
-{
-    double total = 0, sum = 0;
-    size_t peak = LOWEST_BIN, first, last;
-    for (size_t k = OFFSET_BINS; k < bins; k++)
-        total += powers[k];
-    for (size_t k = LOWEST_BIN; k + 1 < bins; k++)
-        if (powers[k] > powers[peak])
-            peak = k;
-    if (!(powers[peak] > 0.1 * total))
-        return 0;
-    const double bin = exact_bin(peak, powers[peak - 1], powers[peak], powers[peak + 1]);
-    if (!(bin >= LOWEST_BIN))
-        return 0;
-    for (int h = 1; harmonic_bins(bin, h, bins, &first, &last); h++)
-        for (size_t k = first; k <= last; k++)
-            sum += powers[k];
-    return sum >= 0.9 * total ? bin : 0;
-}
+enum { LOWEST_BIN = 8, MIN_FRAMES = 4 };
 
 static bool
 is_same_pitch(double bin, double other)
@@ -66,18 +19,17 @@ is_same_pitch(double bin, double other)
 
 // The pitch of most frames is found by the majority vote of Boyer and Moore: one that is outvoted is replaced.
 void
-kt_tone_add(kt_tone_t *self, const float *powers, size_t bins)
+kt_tone_add(kt_tone_t *self, double pitch, const float *powers, size_t bins)
 {
-    const double bin = frame_pitch(powers, bins);
     self->sounding++;
-    if (bin == 0)
+    if (pitch == 0)
         return;
     if (self->votes == 0) {
         memset(self->powers, 0, sizeof self->powers);
         self->frames = 0;
-        self->bin    = bin;
+        self->bin    = pitch;
     }
-    if (!is_same_pitch(self->bin, bin)) {
+    if (!is_same_pitch(self->bin, pitch)) {
         self->votes--;
         return;
     }
@@ -95,7 +47,7 @@ kt_tone_merge(kt_tone_t *self, const kt_tone_t *more)
     if (self->frames > 0 && more->frames > 0 && is_same_pitch(self->bin, more->bin)) {
         self->votes += more->votes;
         self->frames += more->frames;
-        for (size_t k = 0; k < KT_TONE_BINS; k++)
+        for (size_t k = 0; k < KT_SPECTRUM_BINS; k++)
             self->powers[k] += more->powers[k];
     } else if (more->votes > self->votes) {
         *self = *more;
@@ -115,10 +67,10 @@ kt_tone_thd(const kt_tone_t *self, size_t bins, double *thd)
     for (size_t k = at - 1; k <= at + 1 && k + 1 < bins; k++)
         if (self->powers[k] > self->powers[at])
             at = k;
-    const double bin = exact_bin(at, self->powers[at - 1], self->powers[at], self->powers[at + 1]);
+    const double bin = kt_peak_position(at, self->powers[at - 1], self->powers[at], self->powers[at + 1]);
 
     kt_levels_t  levels = {.n = 0};  // between the harmonics
-    const double reach  = (double)harmonic_reach(bin) + 1;
+    const double reach  = (double)kt_harmonic_reach(bin) + 1;
     for (size_t k = LOWEST_BIN; k < bins; k++)
         if (fabs((double)k - bin * round((double)k / bin)) > reach || (double)k < bin - reach)
             kt_levels_add(&levels, (float)self->powers[k]);
@@ -126,7 +78,7 @@ kt_tone_thd(const kt_tone_t *self, size_t bins, double *thd)
 
     double fundamental = 0, harmonics = 0;
     size_t first, last;
-    for (int h = 1; harmonic_bins(bin, h, bins, &first, &last); h++)
+    for (int h = 1; kt_harmonic_bins(bin, h, bins, &first, &last); h++)
         for (size_t k = first; k <= last; k++)
             *(h == 1 ? &fundamental : &harmonics) += self->powers[k] - floor;
     if (!(fundamental > 0))

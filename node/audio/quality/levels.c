@@ -1,4 +1,4 @@
-#include "node/audio/quality/quality.h"
+#include "node/audio/quality/levels.h"
 
 #include <math.h>
 #include <string.h>

@@ -13,12 +13,23 @@ half_second(const kt_lowband_t *self)
     return (uint64_t)fmax(1, self->low_rate_hz / 2);
 }
 
+// One section of a Butterworth low-pass, transposed direct form (bilinear transform); k: tan(pi hz / rate).
+static void
+init_butterworth(kt_butterworth_t *self, double k, double damping)
+{
+    const double a0 = 1 + damping * k + k * k;
+    self->b0        = k * k / a0;
+    self->a1        = 2 * (k * k - 1) / a0;
+    self->a2        = (1 - damping * k + k * k) / a0;
+}
+
 void
 kt_lowband_init(kt_lowband_t *self, uint32_t rate_hz, uint64_t values)
 {
     float sum = 0;
     *self     = (kt_lowband_t){.low_rate_hz = (double)rate_hz / KT_GROUP_SAMPLES, .values = values};
-    self->cut = tan(M_PI * fmin(16 / self->low_rate_hz, 0.25));
+    init_butterworth(&self->filter[0], tan(M_PI * fmin(16 / self->low_rate_hz, 0.25)), 1.8477590650225735);
+    init_butterworth(&self->filter[1], tan(M_PI * fmin(16 / self->low_rate_hz, 0.25)), 0.7653668647301796);
     if (values > 0)
         self->in_window = values % half_second(self);
     for (int i = 0; i < KT_LOWPASS_TAPS; i++) {
@@ -31,39 +42,44 @@ kt_lowband_init(kt_lowband_t *self, uint32_t rate_hz, uint64_t values)
         self->taps[i] /= sum * (KT_GROUP_SAMPLES / KT_GROUP_SUMS);
 }
 
-// One section of a Butterworth low-pass at 16 Hz, transposed direct form (bilinear transform).
 static double
-butterworth(double state[2], double x, double k, double damping)
+filtered(kt_butterworth_t *self, double x)
 {
-    const double a0 = 1 + damping * k + k * k, b0 = k * k / a0;
-    const double y = b0 * x + state[0];
-    state[0]       = 2 * b0 * x - 2 * (k * k - 1) / a0 * y + state[1];
-    state[1]       = b0 * x - (1 - damping * k + k * k) / a0 * y;
+    const double y = self->b0 * x + self->state[0];
+    self->state[0] = 2 * self->b0 * x - self->a1 * y + self->state[1];
+    self->state[1] = self->b0 * x - self->a2 * y;
     return fabs(y) < 1e-100 ? 0 : y;
 }
 
 void
-kt_lowband_add(kt_lowband_t *self, const kt_samples_ops_t *ops, const kt_sample_group_t *groups, size_t n, float *out)
+kt_lowband_values(kt_lowband_t *self, const kt_samples_ops_t *ops, const kt_sample_group_t *groups, size_t n,
+                  float *out)
 {
-    enum { KEPT = KT_LOWPASS_TAPS - KT_GROUP_SUMS, FILL = KT_LOWPASS_TAPS / KT_GROUP_SUMS };
+    enum { KEPT = KT_LOWPASS_TAPS - KT_GROUP_SUMS };
     for (size_t g = 0; g < n; g++)
         memcpy(self->sums + KEPT + g * KT_GROUP_SUMS, groups[g].sum, sizeof groups[g].sum);
     ops->lowpass(self->taps, self->sums, n, out);
     memmove(self->sums, self->sums + n * KT_GROUP_SUMS, KEPT * sizeof *self->sums);
+}
+
+void
+kt_lowband_add(kt_lowband_t *self, float *values, size_t n)
+{
+    enum { FILL = KT_LOWPASS_TAPS / KT_GROUP_SUMS };
+    const uint64_t half = half_second(self);
     for (size_t g = 0; g < n; g++) {
         // Less the mean of all values so far, later of the last two seconds. While the filter fills there is no value.
         if (self->values++ < FILL) {
-            out[g] = 0;
+            values[g] = 0;
         } else {
-            self->mean += (out[g] - self->mean) / fmin((double)(self->values - FILL), 2 * self->low_rate_hz);
-            out[g] = (float)(out[g] - self->mean);
+            self->mean += (values[g] - self->mean) / fmin((double)(self->values - FILL), 2 * self->low_rate_hz);
+            values[g] = (float)(values[g] - self->mean);
         }
 
-        const double once   = butterworth(self->filter[0], out[g], self->cut, 1.8477590650225735);
-        const double rumble = butterworth(self->filter[1], once, self->cut, 0.7653668647301796);
+        const double rumble = filtered(&self->filter[1], filtered(&self->filter[0], values[g]));
         self->window += rumble * rumble;
         self->rumble += rumble * rumble;
-        if (++self->in_window < half_second(self))
+        if (++self->in_window < half)
             continue;
         kt_levels_add(&self->levels, (float)(self->window / (double)self->in_window));
         self->windows++;

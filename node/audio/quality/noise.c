@@ -14,7 +14,7 @@ void
 kt_noise_init(kt_noise_t *self, size_t bins)
 {
     enum { LEAST = 8 };
-    const uint32_t bands = (uint32_t)(bins / KT_NOISE_BINS);
+    const uint32_t bands = (uint32_t)(bins / KT_SPECTRUM_BAND);
     for (uint32_t at = 0; at < bands && self->groups < KT_NOISE_GROUPS;) {
         uint32_t next = at + (at / 2 > LEAST ? at / 2 : LEAST);
         if (next + LEAST > bands || self->groups + 1 == KT_NOISE_GROUPS)
@@ -26,14 +26,12 @@ kt_noise_init(kt_noise_t *self, size_t bins)
 }
 
 void
-kt_noise_add(kt_noise_t *self, const float *powers)
+kt_noise_add(kt_noise_t *self, const float *bands)
 {
     for (uint32_t g = 0; g < self->groups; g++)
         for (uint32_t band = self->edge[g]; band < self->edge[g + 1]; band++) {
-            const float *at  = powers + (size_t)band * KT_NOISE_BINS;
-            const float  sum = ((at[0] + at[1]) + (at[2] + at[3])) + ((at[4] + at[5]) + (at[6] + at[7]));
-            kt_levels_add(&self->level[g], sum / KT_NOISE_BINS);
-            self->sum[g] += sum;
+            kt_levels_add(&self->level[g], bands[band] / KT_SPECTRUM_BAND);
+            self->sum[g] += bands[band];
         }
     self->frames++;
 }
@@ -52,7 +50,7 @@ kt_noise_merge(kt_noise_t *self, const kt_noise_t *more)
 static double
 group_floor(const kt_noise_t *self, uint32_t g)
 {
-    const double bins  = (double)(self->edge[g + 1] - self->edge[g]) * KT_NOISE_BINS;
+    const double bins  = (double)(self->edge[g + 1] - self->edge[g]) * KT_SPECTRUM_BAND;
     const double mean  = self->sum[g] / (bins * self->frames);
     const double floor = kt_levels_quantile(&self->level[g], QUANTILE) / OF_MEAN;
     return floor < mean ? floor : mean;
@@ -63,7 +61,8 @@ kt_noise_power(const kt_noise_t *self, size_t n_fft)
 {
     double power = 0;
     for (uint32_t g = 0; g < self->groups; g++)
-        power += 2 * (double)(self->edge[g + 1] - self->edge[g]) * KT_NOISE_BINS / (double)n_fft * group_floor(self, g);
+        power +=
+            2 * (double)(self->edge[g + 1] - self->edge[g]) * KT_SPECTRUM_BAND / (double)n_fft * group_floor(self, g);
     return power;
 }
 
@@ -71,6 +70,6 @@ double
 kt_noise_below(const kt_noise_t *self, size_t n_fft)
 {
     const double OCTAVES = 2.772588722239781;  // ln 16: from 1 Hz
-    const double middle  = self->groups ? (double)(self->edge[0] + self->edge[1]) / 2 * KT_NOISE_BINS : 0;
+    const double middle  = self->groups ? (double)(self->edge[0] + self->edge[1]) / 2 * KT_SPECTRUM_BAND : 0;
     return self->groups ? 2 * middle / (double)n_fft * group_floor(self, 0) * OCTAVES : 0;
 }

@@ -1,11 +1,11 @@
 // quality -- faults of the recording: noise, clipping, distortion, hum, dropouts, clicks, offset, a band that ends
 // early, channels that cancel. Of more than two channels only the first two (front left and right) are analysed.
 //
-// Samples are gathered in blocks of fixed length, so the caller's chunks cannot change a bit. A kernel makes groups of
-// 64 samples of them (kernels/audio/samples.h); four times a second a frame of some 93 ms, from one channel and the
-// other in turn, becomes a power spectrum. Frames below -100 dBFS are digital silence and
-// not the recording's noise: left out. Silence at head and tail is the time before the first and after the last sample
-// above -60 dBFS.
+// Samples are gathered in blocks of fixed length, so the caller's chunks cannot change a bit. A block's facts are made
+// of groups of 64 samples (kernels/audio/block_facts.h); four times per second a frame of some 93 ms, from one channel
+// and the other in turn, becomes a power spectrum, and that its facts (kernels/audio/spectrum_facts.h). Frames below
+// -100 dBFS are digital silence and not the recording's noise: left out. Silence at head and tail is the time before
+// the first and after the last sample above -60 dBFS.
 #include "kernels/isa.h"
 #include "node/audio/quality/state.h"
 
@@ -13,9 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = KT_QUALITY_BLOCK, GROUPS = BLOCK / KT_GROUP_SAMPLES, FRAMES = 16, LOWEST_RATE_HZ = 4000 };
-static const float  SOUND     = 0.001F;
-static const double MIN_POWER = 1e-10, HANN_POWER = 0.375;
+enum { BLOCK = KT_BLOCK_SAMPLES, FRAMES = 16, LOWEST_RATE_HZ = 4000 };
+static const double HANN_POWER = 0.375;
 
 static void
 quality_destroy(void **state)
@@ -51,7 +50,7 @@ quality_new(void **state, const kt_stream_t *stream)
 {
     const double   SECONDS = 0.13;  // 4096 at 44.1 kHz; a frame never reaches the next one
     const double   low_hz  = (double)stream->rate_hz / KT_GROUP_SAMPLES;
-    const uint32_t n_fft   = window_samples(stream->rate_hz, SECONDS, 2 * (KT_TONE_BINS - 1));
+    const uint32_t n_fft   = window_samples(stream->rate_hz, SECONDS, 2 * (KT_SPECTRUM_BINS - 1));
     kt_quality_t  *self    = calloc(1, state_bytes(n_fft));
     if (!self)
         return KT_ENOMEM;
@@ -77,7 +76,7 @@ quality_new(void **state, const kt_stream_t *stream)
         const kt_cpu_ops_t *ops  = kt_device_isa(stream->device)->rows;
         const size_t        bins = (n_fft > self->n_low ? n_fft : self->n_low) / 2 + 1;
         kt_noise_init(&self->noise, n_fft / 2);
-        self->rows = calloc(FRAMES * bins, sizeof *self->rows);
+        self->rows = calloc((FRAMES + 1) * bins, sizeof *self->rows);
         err        = self->rows ? kt_power_spectra_new(&self->spectra, ops, self->rate_hz, n_fft, n_fft) : KT_ENOMEM;
         if (!err)
             err = kt_power_spectra_new(&self->low_spectra, ops, self->rate_hz, self->n_low, self->n_low);
@@ -108,16 +107,16 @@ add_spectra_batch(kt_quality_t *self)
     kt_power_spectra_rows(self->spectra, self->batch, self->gathered, bins, self->rows);
     scale_powers(self->rows, self->gathered * bins, self->n_fft);
     for (size_t i = 0; i < self->gathered; i++) {
-        const float *powers = self->rows + i * bins;
-        double       sum    = 0;
-        for (size_t k = 0; k < bins; k++)
-            sum += powers[k];
+        const float        *powers = self->rows + i * bins;
+        float              *bands  = self->rows + FRAMES * bins;
+        kt_spectrum_facts_t facts;
+        kt_spectrum_facts_of(powers, bins, &facts, bands);
         self->spectra_seen++;
-        if (2 * sum < MIN_POWER * self->n_fft)
+        if (!facts.sounds)
             continue;
-        kt_noise_add(&self->noise, powers);
-        kt_tone_add(&self->tone, powers, bins);
-        kt_band_add(&self->band, powers, bins);
+        kt_noise_add(&self->noise, bands);
+        kt_tone_add(&self->tone, facts.pitch, powers, bins);
+        kt_band_add(&self->band, bands, bins);
     }
     self->gathered = 0;
 }
@@ -143,43 +142,46 @@ gather_frames(kt_quality_t *self, size_t frames)
 
 // --- samples ---------------------------------------------------------------------------------------------------------
 
-static bool
-is_sound(const kt_quality_t *self, size_t i)
+// Where the first and the last sample above -60 dBFS of any channel is.
+static void
+add_sound(kt_quality_t *self, const kt_block_facts_t *facts)
 {
-    return fabsf(self->channel[0].plane[1 + i]) > SOUND ||
-           (self->used == 2 && fabsf(self->channel[1].plane[1 + i]) > SOUND);
+    uint16_t first = KT_BLOCK_SILENT, last = 0;
+    for (uint32_t c = 0; c < self->used; c++) {
+        if (facts[c].first_sound == KT_BLOCK_SILENT)
+            continue;
+        first = facts[c].first_sound < first ? facts[c].first_sound : first;
+        last  = facts[c].last_sound > last ? facts[c].last_sound : last;
+    }
+    if (first == KT_BLOCK_SILENT)
+        return;
+    self->last_sound = self->done + last;
+    if (self->first_sound == UINT64_MAX)
+        self->first_sound = self->done + first;
 }
 
 // The first `frames` frames of the block; zeros after them complete the last group.
 static void
-add_groups(kt_quality_t *self, size_t frames)
+add_samples(kt_quality_t *self, size_t frames)
 {
-    const size_t groups        = (frames + KT_GROUP_SAMPLES - 1) / KT_GROUP_SAMPLES;
-    bool         sound[GROUPS] = {false};
+    const size_t     groups = (frames + KT_GROUP_SAMPLES - 1) / KT_GROUP_SAMPLES;
+    kt_block_facts_t facts[2];
+    if (frames == 0)
+        return;
     for (uint32_t c = 0; c < self->used; c++) {
         kt_quality_channel_t *channel = &self->channel[c];
-        kt_sample_group_t     out[GROUPS];
-        self->ops->groups(channel->plane + 1, groups, out);
-        kt_channel_facts_add(&channel->facts, self->ops, channel->plane + 1, out, frames, self->rate_hz);
-        if (self->spectra)
-            kt_lowband_add(&channel->low, self->ops, out, groups, channel->window + self->low_gathered);
-        for (size_t g = 0; g < groups; g++)
-            sound[g] |= out[g].high > SOUND || out[g].low < -SOUND;
-    }
-
-    for (size_t g = 0; g < groups; g++) {
-        if (!sound[g])
+        const float          *x       = channel->plane + 1;
+        kt_sample_group_t     out[KT_BLOCK_GROUPS];
+        self->ops->groups(x, groups, out);
+        kt_block_facts_of(x, out, frames, &facts[c]);
+        kt_channel_facts_add(&channel->facts, self->ops, &(kt_block_t){&facts[c], x, out, frames}, self->rate_hz);
+        if (!self->spectra)
             continue;
-        size_t first = g * KT_GROUP_SAMPLES, last = first + KT_GROUP_SAMPLES - 1;
-        while (!is_sound(self, last))
-            last--;
-        self->last_sound = self->done + last;
-        if (self->first_sound != UINT64_MAX)
-            continue;
-        while (!is_sound(self, first))
-            first++;
-        self->first_sound = self->done + first;
+        float *values = channel->window + self->low_gathered;
+        kt_lowband_values(&channel->low, self->ops, out, groups, values);
+        kt_lowband_add(&channel->low, values, groups);
     }
+    add_sound(self, facts);
     if (self->used == 2)
         self->stereo.product += self->ops->product(self->channel[0].plane + 1, self->channel[1].plane + 1, groups);
 }
@@ -212,10 +214,10 @@ close_block(kt_quality_t *self)
 {
     if (self->done == self->own)
         quality_clear_counts(self);
-    add_groups(self, BLOCK);
+    add_samples(self, BLOCK);
     if (self->spectra) {
         gather_frames(self, BLOCK);
-        self->low_gathered += GROUPS;
+        self->low_gathered += KT_BLOCK_GROUPS;
     }
     if (self->spectra && self->low_gathered == self->n_low) {  // the mean spectrum of the channels for the hum
         const size_t bins = self->n_low / 2 + 1;
@@ -296,7 +298,7 @@ quality_finish(const void *state, kt_document_t *document)
     if (end->used > 0) {
         if (end->spectra)
             gather_frames(end, end->filled);
-        add_groups(end, end->filled);
+        add_samples(end, end->filled);
         if (end->spectra)
             add_spectra_batch(end);
         end->done += end->filled;

@@ -1,27 +1,25 @@
-// The parts of the quality module: each is a small state that takes blocks, groups of samples or spectra, and returns
-// its result at the end. All are plain values: a copy of one is a snapshot of it. `clear_counts` drops the counts and
-// keeps the state of filters and runs; `precede` adds the counts of the range before (node/audio/track.h). One thread.
-// Powers are those of a periodogram: the mean over all bins of both sides is the mean square of the samples.
+// The parts of the quality module: each is a small state that takes the facts of blocks or spectra in the order of the
+// stream, and returns its result at the end. All are plain values: a copy of one is a snapshot of it. `clear_counts`
+// drops the counts and keeps the state of filters and runs; `precede` adds the counts of the range before
+// (node/audio/track.h). One thread. Powers are those of a periodogram: the mean over all bins of both sides is the mean
+// square of the samples.
 #pragma once
 
-#include "kernels/audio/samples.h"
+#include "kernels/audio/block_facts.h"
+#include "kernels/audio/spectrum_facts.h"
+#include "node/audio/quality/levels.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-// --- levels.c: a histogram of powers, from -180 to +60 dB in steps of at most 0.51 dB (an eighth of an octave,
-// linear within the octave)
-enum { KT_LEVEL_STEPS = 8, KT_LEVEL_LOWEST = -60, KT_LEVELS = 80 * KT_LEVEL_STEPS };
-typedef struct kt_levels {
-    uint32_t count[KT_LEVELS];
-    uint64_t n;
-} kt_levels_t;
-void   kt_levels_add(kt_levels_t *self, float power);
-void   kt_levels_merge(kt_levels_t *self, const kt_levels_t *more);
-double kt_levels_quantile(const kt_levels_t *self, double q);  // of q in 0 .. 1; 0 while there are none
-
-// --- samples.c: one channel, group by group
+// --- samples.c: one channel, block by block
+typedef struct kt_block {
+    const kt_block_facts_t  *facts;
+    const float             *x;
+    const kt_sample_group_t *groups;   // of x
+    size_t                   samples;  // KT_BLOCK_SAMPLES; fewer in the last block, whose last group zeros complete
+} kt_block_t;
 typedef struct kt_flat_tops {
     float    peak;    // of this sign, as a positive number
     float    before;  // the last sample that was not at the peak
@@ -29,43 +27,47 @@ typedef struct kt_flat_tops {
 } kt_flat_tops_t;
 
 typedef struct kt_channel_facts {
-    uint64_t          groups;
-    double            sum, squares;
-    kt_flat_tops_t    tops[2];  // above, below
-    uint64_t          zeros;    // length of the run of zeros that the last group ends with
-    float             level;    // loudest of the last group's samples
-    float             gap_level;
-    bool              gap_open;  // a gap has ended; what follows decides
-    kt_sample_group_t last[2];   // the two groups before, for clicks
-    uint64_t          dropouts, clicks;
+    uint64_t       groups;
+    double         sum, squares;
+    kt_flat_tops_t tops[2];  // above, below
+    uint64_t       zeros;    // length of the run of zeros that the last group ends with
+    float          level;    // loudest of the last group's samples
+    float          gap_level;
+    bool           gap_open;         // a gap has ended; what follows decides
+    float          bends[2], spike;  // of the two groups before, of the last one: for clicks
+    uint64_t       dropouts, clicks;
 } kt_channel_facts_t;
 void kt_channel_facts_init(kt_channel_facts_t *self);
-// The groups of `samples` samples; the last one may be filled up with zeros.
-void kt_channel_facts_add(kt_channel_facts_t *self, const kt_samples_ops_t *ops, const float *x,
-                          const kt_sample_group_t *groups, size_t samples, uint32_t rate_hz);
+void kt_channel_facts_add(kt_channel_facts_t *self, const kt_samples_ops_t *ops, const kt_block_t *block,
+                          uint32_t rate_hz);
 void kt_channel_facts_clear_counts(kt_channel_facts_t *self);
 void kt_channel_facts_precede(kt_channel_facts_t *self, const kt_channel_facts_t *before);
 // Samples in flat tops, those of an open run included.
 uint64_t kt_channel_facts_clipped(const kt_channel_facts_t *self);
 
 // --- lowband.c: the band below some 200 Hz, at 1/64 of the rate: rumble, and the samples for the hum
-enum { KT_LOWBAND_GROUPS = 64, KT_LOWBAND_WINDOW = 8192 };
+enum { KT_LOWBAND_WINDOW = 8192 };
+typedef struct kt_butterworth {
+    double b0, a1, a2, state[2];
+} kt_butterworth_t;
 typedef struct kt_lowband {
-    double      low_rate_hz, cut;  // of the values; tan(pi 16 Hz / low_rate_hz)
-    float       taps[KT_LOWPASS_TAPS], sums[KT_LOWPASS_TAPS + KT_LOWBAND_GROUPS * KT_GROUP_SUMS];
-    uint64_t    values;          // at the low rate
-    double      mean;            // slow: 2 s
-    double      filter[2][2];    // two sections below 16 Hz
-    double      window, rumble;  // sum of squares of the present half second; of all
-    uint64_t    in_window, windows;
-    kt_levels_t levels;  // of half seconds
+    double           low_rate_hz;  // of the values
+    float            taps[KT_LOWPASS_TAPS], sums[KT_LOWPASS_TAPS + KT_BLOCK_GROUPS * KT_GROUP_SUMS];
+    uint64_t         values;          // at the low rate
+    double           mean;            // slow: 2 s
+    kt_butterworth_t filter[2];       // two sections below 16 Hz
+    double           window, rumble;  // sum of squares of the present half second; of all
+    uint64_t         in_window, windows;
+    kt_levels_t      levels;  // of half seconds
 } kt_lowband_t;
 void kt_lowband_init(kt_lowband_t *self, uint32_t rate_hz, uint64_t values);  // values: that the stream had before
 void kt_lowband_clear_counts(kt_lowband_t *self);
 void kt_lowband_precede(kt_lowband_t *self, const kt_lowband_t *before);
-// At most KT_LOWBAND_GROUPS groups; out: one value each, without offset.
-void   kt_lowband_add(kt_lowband_t *self, const kt_samples_ops_t *ops, const kt_sample_group_t *groups, size_t n,
-                      float *out);
+// The low-pass of at most KT_BLOCK_GROUPS groups: one value each.
+void kt_lowband_values(kt_lowband_t *self, const kt_samples_ops_t *ops, const kt_sample_group_t *groups, size_t n,
+                       float *out);
+// Those values, of the whole stream in order, less their offset.
+void   kt_lowband_add(kt_lowband_t *self, float *values, size_t n);
 double kt_lowband_rumble(const kt_lowband_t *self);  // steady power below 16 Hz; 0 before the first half second
 
 // --- hum.c: spectra of the low band
@@ -80,39 +82,38 @@ void kt_hum_add(kt_hum_t *self, const float *powers, size_t n_fft, double low_ra
 int kt_hum_found(const kt_hum_t *self, double total, double *level_db);
 
 // --- noise.c: the noise floor by minimum statistics
-enum { KT_NOISE_BINS = 8, KT_NOISE_GROUPS = 24, KT_NOISE_MIN_FRAMES = 16 };
+enum { KT_NOISE_GROUPS = 24, KT_NOISE_MIN_FRAMES = 16 };
 typedef struct kt_noise {
     uint32_t    frames, groups;
-    uint32_t    edge[KT_NOISE_GROUPS + 1];  // in bands of KT_NOISE_BINS bins
+    uint32_t    edge[KT_NOISE_GROUPS + 1];  // in bands of KT_SPECTRUM_BAND bins
     kt_levels_t level[KT_NOISE_GROUPS];
     double      sum[KT_NOISE_GROUPS];
 } kt_noise_t;
 void   kt_noise_init(kt_noise_t *self, size_t bins);
 void   kt_noise_merge(kt_noise_t *self, const kt_noise_t *more);
-void   kt_noise_add(kt_noise_t *self, const float *powers);
+void   kt_noise_add(kt_noise_t *self, const float *bands);  // kt_spectrum_facts_of
 double kt_noise_power(const kt_noise_t *self, size_t n_fft);
 double kt_noise_below(const kt_noise_t *self, size_t n_fft);  // 16 Hz at most: the lowest group's, continued as 1/f
 
 // --- distortion.c: harmonics of a tone that lasts
-enum { KT_TONE_BINS = 8193 };
 typedef struct kt_tone {
     double   bin;  // the fundamental, in bins
     int64_t  votes;
     uint32_t frames, sounding;
-    double   powers[KT_TONE_BINS];
+    double   powers[KT_SPECTRUM_BINS];
 } kt_tone_t;
-void kt_tone_add(kt_tone_t *self, const float *powers, size_t bins);
+void kt_tone_add(kt_tone_t *self, double pitch, const float *powers, size_t bins);
 // Two parts of a stream: their spectra together where they hold one tone, else those of the more frequent one.
 void kt_tone_merge(kt_tone_t *self, const kt_tone_t *more);
 bool kt_tone_thd(const kt_tone_t *self, size_t bins, double *thd);  // false: no tone lasts
 
 // --- band.c: where the spectrum ends
-enum { KT_BAND_BINS = 16, KT_BANDS_MAX = KT_TONE_BINS / KT_BAND_BINS };
+enum { KT_BAND_BINS = 2 * KT_SPECTRUM_BAND, KT_BANDS_MAX = KT_SPECTRUM_BINS / KT_BAND_BINS };
 typedef struct kt_band {
     uint32_t frames, above[KT_BANDS_MAX];  // frames in which the band is above the rounding of 16 bits
     double   powers[KT_BANDS_MAX];
 } kt_band_t;
-void        kt_band_add(kt_band_t *self, const float *powers, size_t bins);
+void        kt_band_add(kt_band_t *self, const float *bands, size_t bins);  // kt_spectrum_facts_of
 void        kt_band_merge(kt_band_t *self, const kt_band_t *more);
 double      kt_band_limit(const kt_band_t *self, size_t bins, double nyquist_hz);  // 0: nothing
 const char *kt_band_source(const kt_band_t *self, size_t bins, double nyquist_hz, double limit_hz);

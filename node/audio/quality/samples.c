@@ -11,8 +11,6 @@
 
 #include <math.h>
 
-static const float LEAST = 0.01F, CLICK = 20;
-
 static void
 end_top(kt_flat_tops_t *self, float next)
 {
@@ -64,7 +62,7 @@ add_new_peak(kt_flat_tops_t *self, const float *x, size_t n, float sign)
 }
 
 static void
-add_tops(kt_flat_tops_t *self, const kt_samples_ops_t *ops, const float *x, size_t n, float highest, float sign)
+add_group_tops(kt_flat_tops_t *self, const kt_samples_ops_t *ops, const float *x, size_t n, float highest, float sign)
 {
     const float tolerance = 1e-4F * self->peak, least = self->peak - tolerance;
     if (highest > self->peak + tolerance)
@@ -73,12 +71,31 @@ add_tops(kt_flat_tops_t *self, const kt_samples_ops_t *ops, const float *x, size
         add_runs(self, x, n, sign, self->peak > 0 && highest >= least ? ops->reach(x, sign, least) : 0);
 }
 
+// Above: highest and sign are those of the block's samples; below: likewise of their negatives. A block that does not
+// reach the peak only ends a run.
 static void
-add_gaps(kt_channel_facts_t *self, const float *x, const kt_sample_group_t *group, uint32_t rate_hz)
+add_tops(kt_flat_tops_t *self, const kt_samples_ops_t *ops, const kt_block_t *block, float highest, float sign)
+{
+    if (self->peak > 0 ? highest < self->peak - 1e-4F * self->peak : highest <= 0) {
+        if (self->run > 0)
+            end_top(self, sign * block->facts->ends[0]);
+        self->before = sign * block->facts->ends[1];
+        return;
+    }
+    for (size_t at = 0, g = 0; at < block->samples; at += KT_GROUP_SAMPLES, g++) {
+        const kt_sample_group_t *group = &block->groups[g];
+        const size_t             left  = block->samples - at;
+        add_group_tops(self, ops, block->x + at, left < KT_GROUP_SAMPLES ? left : KT_GROUP_SAMPLES,
+                       sign > 0 ? group->high : -group->low, sign);
+    }
+}
+
+static void
+add_group_gaps(kt_channel_facts_t *self, const float *x, const kt_sample_group_t *group, uint32_t rate_hz)
 {
     const float level = fmaxf(group->high, -group->low);
     if (self->gap_open && group->zeros < KT_GROUP_SAMPLES) {
-        self->dropouts += level >= LEAST;
+        self->dropouts += level >= KT_FAULT_LEVEL;
         self->gap_open = false;
     }
     if (group->zeros == 0 && self->zeros == 0) {
@@ -92,33 +109,53 @@ add_gaps(kt_channel_facts_t *self, const float *x, const kt_sample_group_t *grou
         return;
     }
 
-    uint64_t length = self->zeros;
-    for (size_t i = 0; i < KT_GROUP_SAMPLES && x[i] == 0; i++)
-        length++;
-    if (self->zeros > 0 && length >= KT_GROUP_SAMPLES && length <= rate_hz / 2 && self->gap_level >= LEAST) {
-        self->gap_open = level < LEAST;
-        self->dropouts += level >= LEAST;
+    const uint64_t length = self->zeros + kt_zeros_first(x);
+    if (self->zeros > 0 && length >= KT_GROUP_SAMPLES && length <= rate_hz / 2 && self->gap_level >= KT_FAULT_LEVEL) {
+        self->gap_open = level < KT_FAULT_LEVEL;
+        self->dropouts += level >= KT_FAULT_LEVEL;
     }
-    self->zeros = 0;
-    while (self->zeros < KT_GROUP_SAMPLES && x[KT_GROUP_SAMPLES - 1 - self->zeros] == 0)
-        self->zeros++;
+    self->zeros = kt_zeros_last(x);
     if (self->zeros > 0)
         self->gap_level = self->zeros > KT_GROUP_SAMPLES / 2 ? fmaxf(level, self->level) : level;
     self->level = level;
 }
 
-// Of the group before this one, as now its neighbours are known. A spike changes the bend at its own sample by its
-// height and at the two neighbours by half of that.
+// In a block where no group begins or ends with 32 zeros no gap ends, but for one that began in the block before.
 static void
-add_click(kt_channel_facts_t *self, const kt_sample_group_t *next)
+add_gaps(kt_channel_facts_t *self, const kt_block_t *block, uint32_t rate_hz)
 {
-    const kt_sample_group_t *group = &self->last[1], *before = &self->last[0];
-    const float              own  = group->bends - 2 * group->spike;
-    const float              mean = fmaxf(own, fmaxf(before->bends, next->bends)) / KT_GROUP_SAMPLES;
-    if (self->groups > 1 && group->spike >= LEAST && group->spike > CLICK * mean)
-        self->clicks++;
-    self->last[0] = *group;
-    self->last[1] = *next;
+    const kt_block_facts_t *facts = block->facts;
+    const size_t            n     = (block->samples + KT_GROUP_SAMPLES - 1) / KT_GROUP_SAMPLES;
+    if (facts->low == 0 && facts->high == 0) {
+        if (self->zeros == 0)
+            self->gap_level = self->level;
+        self->zeros += n * KT_GROUP_SAMPLES;
+        return;
+    }
+    if (facts->has_zeros || self->zeros >= KT_GROUP_SAMPLES / 2) {
+        for (size_t g = 0; g < n; g++)
+            add_group_gaps(self, block->x + g * KT_GROUP_SAMPLES, &block->groups[g], rate_hz);
+        return;
+    }
+    self->dropouts += self->gap_open && facts->levels[0] >= KT_FAULT_LEVEL;
+    self->gap_open  = false;
+    self->zeros     = facts->zeros;
+    self->level     = facts->levels[1];
+    self->gap_level = self->level;
+}
+
+// Of the last group of the block before, as now its neighbours are known, and of this one's but the last.
+static void
+add_clicks(kt_channel_facts_t *self, const kt_block_facts_t *block, size_t groups)
+{
+    if (self->groups > 1)
+        self->clicks += kt_is_click(self->spike, self->bends[1], self->bends[0], block->bends[0]);
+    if (self->groups > 0 && groups > 1)
+        self->clicks += kt_is_click(block->spikes[0], block->bends[0], self->bends[1], block->bends[1]);
+    self->clicks += block->clicks;
+    self->bends[0] = block->bends[2];
+    self->bends[1] = block->bends[3];
+    self->spike    = block->spikes[1];
 }
 
 void
@@ -128,19 +165,16 @@ kt_channel_facts_init(kt_channel_facts_t *self)
 }
 
 void
-kt_channel_facts_add(kt_channel_facts_t *self, const kt_samples_ops_t *ops, const float *x,
-                     const kt_sample_group_t *groups, size_t samples, uint32_t rate_hz)
+kt_channel_facts_add(kt_channel_facts_t *self, const kt_samples_ops_t *ops, const kt_block_t *block, uint32_t rate_hz)
 {
-    for (size_t left = samples, n; left > 0; left -= n, x += n, groups++) {
-        n = left < KT_GROUP_SAMPLES ? left : KT_GROUP_SAMPLES;
-        self->sum += (double)groups->sum[0] + groups->sum[1] + groups->sum[2] + groups->sum[3];
-        self->squares += groups->squares;
-        add_tops(&self->tops[0], ops, x, n, groups->high, 1);
-        add_tops(&self->tops[1], ops, x, n, -groups->low, -1);
-        add_gaps(self, x, groups, rate_hz);
-        add_click(self, groups);
-        self->groups++;
-    }
+    const size_t groups = (block->samples + KT_GROUP_SAMPLES - 1) / KT_GROUP_SAMPLES;
+    self->sum += block->facts->sum;
+    self->squares += block->facts->squares;
+    add_tops(&self->tops[0], ops, block, block->facts->high, 1);
+    add_tops(&self->tops[1], ops, block, -block->facts->low, -1);
+    add_gaps(self, block, rate_hz);
+    add_clicks(self, block->facts, groups);
+    self->groups += groups;
 }
 
 void

@@ -5,12 +5,10 @@
 #include "node/audio/modules.h"
 #include "node/audio/quality/quality.h"
 
-enum { KT_QUALITY_BLOCK = 4096 };
-
 typedef struct kt_quality_channel {
     kt_channel_facts_t facts;
     kt_lowband_t       low;
-    float plane[1 + KT_QUALITY_BLOCK + 1];  // the last sample of the block before, the block, the first of the next
+    float plane[1 + KT_BLOCK_SAMPLES + 1];  // the last sample of the block before, the block, the first of the next
     float window[KT_LOWBAND_WINDOW];
 } kt_quality_channel_t;
 
@@ -18,7 +16,7 @@ typedef struct kt_quality {
     uint32_t                rate_hz, channels, used;  // used: at most two
     const kt_samples_ops_t *ops;
     kt_power_spectra_t     *spectra, *low_spectra;  // NULL: not at this rate
-    float                  *rows;                   // scratch: powers of a batch
+    float                  *rows;                   // scratch: powers of a batch, sums of a frame's bands
     uint32_t                n_fft, n_low;
     size_t                  filled;                   // frames of the present block, and the one after it
     uint64_t                own, end;                 // of the range: blocks between them count
