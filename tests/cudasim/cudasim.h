@@ -26,6 +26,8 @@ typedef enum cudasim_kind {
     CUDASIM_SHARED_UNINITIALISED,
     CUDASIM_RACE,               // two threads, no barrier of the block between
     CUDASIM_RACE_WARP,          // two lanes of a warp, no __syncwarp between
+    CUDASIM_RACE_BLOCKS,        // two blocks of a launch on global memory
+    CUDASIM_RACE_LAUNCHES,      // work of two streams on global memory
     CUDASIM_DIVERGENT_BARRIER,  // some threads at a barrier, others gone, at another one or in a warp exchange
     CUDASIM_WARP_MASK,          // a mask without the caller, a source lane outside it or gone, lanes that disagree
     CUDASIM_DEADLOCK,

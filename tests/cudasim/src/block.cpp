@@ -187,6 +187,23 @@ block_run(const cudasim_launch &what, dim3 position, uint64_t *random)
     return block.abandoned ? block.error : 0;
 }
 
+// Between two blocks: perhaps work of another stream, which may be a launch too.
+static bool
+run_others(const cudasim_launch &what)
+{
+    const Run             saved     = run;
+    std::vector<uint32_t> published = global_swap_published({});
+    const bool            any       = streams_run_beside();
+    global_swap_published(std::move(published));
+    if (!any)
+        return false;
+    const uint64_t number = run.number;
+    run                   = saved;
+    run.number            = number;
+    attach_image(what);
+    return true;
+}
+
 // Blocks in the order of the seed too: no block may rely on another.
 int
 launch_run(const cudasim_launch &what, int device)
@@ -207,7 +224,11 @@ launch_run(const cudasim_launch &what, int device)
         std::reverse(order.begin(), order.end());
     for (uint64_t i = blocks; seed >= 2 && i > 1; i--)
         std::swap(order[i - 1], order[next_random(&random) % i]);
-    for (uint32_t b : order) {
+    for (uint32_t i = 0; i < blocks; i++) {
+        const uint32_t b = order[i];
+        if (i > 0 && run_others(what) && devices[device].sticky)
+            return 0;
+        global_begin_block(i);
         dim3 position(b % what.grid.x, b / what.grid.x % what.grid.y, b / what.grid.x / what.grid.y);
         if (int error = block_run(what, position, &random))
             return error;

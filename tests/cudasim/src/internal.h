@@ -66,6 +66,7 @@ struct Run {
     unsigned           index;
     int                device;
     uint8_t            launch;  // 1..255
+    uint32_t           who;     // launch << 24 | number of the block (global.cpp)
     uint64_t           number;  // of the launch since the last reset
     const char        *kernel;
     cudasim_counters_t counters;
@@ -89,6 +90,17 @@ int         block_run(const cudasim_launch &launch, dim3 position, uint64_t *ran
 int         launch_run(const cudasim_launch &launch, int device);  // the sticky error, or 0
 void        attach_image(const cudasim_launch &launch);  // image.cpp: where the kernel's module and shared memory lie
 std::string shared_name(uintptr_t address);              // the variable that holds it, or the last one before it
+
+// --- global.cpp: work nests where one is run between two blocks of another.
+extern bool           concurrent[256];  // by launch: it and the present work run at the same time, or are the same
+void                  global_begin_work(void);
+void                  global_end_work(void);
+void                  global_begin_block(uint32_t number);  // 0 .. in the order in which they run
+std::vector<uint32_t> global_swap_published(std::vector<uint32_t> of);
+void     global_race(uint64_t cell, uintptr_t word, unsigned bytes, bool write, bool atomic, const void *pc);
+uint64_t global_written(uint64_t cell, unsigned bytes, bool atomic);  // what the cell becomes
+void     global_atomic(void);
+void     global_range(uintptr_t address, size_t bytes, bool write);
 
 void spin(void);  // trace.cpp: lets the others run at times, for threads that wait for an atomic
 
@@ -122,6 +134,7 @@ std::map<std::string, cudasim_counters_t> &counters(void);
 // --- stream.cpp
 void streams_reset(void);
 void streams_finish(void);
+bool streams_run_beside(void);          // between two blocks: perhaps work of another stream. False: none was run
 void stream_synchronise(int device);  // all streams of it
 // The stream of a library's handle. Its work area is in use until the work of that stream is done, which the library
 // does not know: a second stream is a report.

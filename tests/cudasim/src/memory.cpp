@@ -41,6 +41,7 @@ memory_init(void)
     memory.written    = (uint8_t *)reserve(ARENA_BYTES, PROT_READ | PROT_WRITE);
     memory.read_by    = (uint8_t *)reserve(ARENA_BYTES, PROT_READ | PROT_WRITE);
     memory.written_by = (uint8_t *)reserve(ARENA_BYTES, PROT_READ | PROT_WRITE);
+    memory.last       = (uint64_t *)reserve(ARENA_BYTES / 4 * sizeof *memory.last, PROT_READ | PROT_WRITE);
     for (int i = 0; i < MAX_DEVICES; i++)
         areas[i].begin = areas[i].next = memory.arena + i * SLICE_BYTES, areas[i].end = areas[i].begin + SLICE_BYTES;
     areas[MAX_DEVICES].begin = areas[MAX_DEVICES].next = memory.pinned;
@@ -155,6 +156,7 @@ memory_free(Allocation *allocation)
         drop(memory.written + offset, allocation->bytes);
         drop(memory.read_by + offset, allocation->bytes);
         drop(memory.written_by + offset, allocation->bytes);
+        drop(memory.last + offset / 4, allocation->bytes * 2);
     } else {
         mprotect((void *)allocation->begin, (allocation->bytes + PAGE - 1) & ~(PAGE - 1), PROT_NONE);
     }
@@ -187,6 +189,7 @@ memory_forget_launches(void)
             size_t offset = piece.first - memory.arena;
             drop(memory.read_by + offset, piece.second.bytes);
             drop(memory.written_by + offset, piece.second.bytes);
+            drop(memory.last + offset / 4, piece.second.bytes * 2);
         }
 }
 
@@ -257,6 +260,7 @@ memory_count(uintptr_t address, size_t bytes, bool write)
     *all += bytes;
     if (!memory_is_device(address))
         return;
+    global_range(address, bytes, write);
     by += address - memory.arena;
     *distinct += bytes - (size_t)std::count(by, by + bytes, run.launch);
     memset(by, run.launch, bytes);

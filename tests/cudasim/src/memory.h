@@ -15,7 +15,7 @@ constexpr size_t SLICE_BYTES = (size_t)8 << 30, ARENA_BYTES = MAX_DEVICES * SLIC
 constexpr size_t PINNED_BYTES = (size_t)16 << 30;
 
 // --- memory.cpp: device memory in one arena, a slice a device; pinned host memory in another. Beside each device byte
-// lie three of state. Addresses are not used again before an arena has gone round.
+// lie five of state. Addresses are not used again before an arena has gone round.
 enum class Life { LIVE, FREED };
 struct Allocation {
     uintptr_t begin;
@@ -26,6 +26,7 @@ struct Allocation {
 struct Memory {
     uintptr_t arena, pinned;
     uint8_t  *written, *read_by, *written_by;  // a byte each: initialised; the launch that last read or wrote it
+    uint64_t *last;                            // of each four bytes: the last writer (global.cpp)
 };
 extern Memory memory;
 void          memory_init(void);

@@ -25,6 +25,8 @@ static const char *const KIND_NAMES[CUDASIM_KINDS] = {
     "uninitialised shared memory",
     "race between warps",
     "race within a warp",
+    "race between blocks",
+    "race between launches",
     "divergent barrier",
     "wrong warp mask",
     "deadlock",

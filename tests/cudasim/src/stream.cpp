@@ -35,7 +35,7 @@ using namespace cudasim;
 
 struct CUstream_st {
     int              device;
-    bool             legacy, blocking, destroyed;
+    bool             legacy, blocking, destroyed, busy;
     uint64_t         last, done;  // numbers of the last work put in, and of the last one run
     std::deque<Work> queue;
 };
@@ -46,6 +46,8 @@ namespace cudasim
 static std::vector<std::unique_ptr<CUstream_st>> streams;  // the first MAX_DEVICES are the devices' default streams
 static std::vector<std::unique_ptr<CUevent_st>>  events;
 static uint64_t                                  next_number, draw;
+static uint8_t                                   last_launch;
+static unsigned                                  depth;  // of work that runs between two blocks of other work
 
 static CUstream_st *
 new_stream(int device, bool legacy, bool blocking)
@@ -99,7 +101,7 @@ static const Before *
 blocked_by(const CUstream_st *s)
 {
     for (const auto &b : s->queue.front().after)
-        if (b.stream->done < b.number && !b.stream->queue.empty())
+        if (b.stream->done < b.number && (b.stream->busy || !b.stream->queue.empty()))
             return &b;
     return nullptr;
 }
@@ -111,38 +113,55 @@ run_first(CUstream_st *s)
     Work w = std::move(s->queue.front());
     s->queue.pop_front();
     if (!devices[s->device].sticky) {
-        if (++run.launch == 0) {
+        if (++last_launch == 0) {
             memory_forget_launches();
-            run.launch = 1;
+            last_launch = 1;
         }
+        run.launch   = last_launch;
         run.counters = {};
         run.kernel   = w.name.c_str();
         run.device   = s->device;
-        guard_open();
+        s->busy      = true;
+        global_begin_work();
+        if (depth++ == 0)
+            guard_open();
         w.work();
-        guard_close();
+        if (--depth == 0)
+            guard_close();
+        global_end_work();
+        s->busy    = false;
         run.kernel = nullptr;
         merge(w.name.c_str());
     }
     s->done = w.number;
 }
 
-static void
+static bool
 run_any(void)
 {
     size_t n = streams.size(), first = next_random(&draw) % n;
     for (size_t i = 0; i < n; i++) {
         CUstream_st *s = streams[(first + i) % n].get();
-        if (!s->queue.empty() && s->device < (int)devices.size() && !blocked_by(s))
-            return run_first(s);
+        if (!s->busy && !s->queue.empty() && s->device < (int)devices.size() && !blocked_by(s)) {
+            run_first(s);
+            return true;
+        }
     }
+    return false;
+}
+
+bool
+streams_run_beside(void)
+{
+    constexpr unsigned DEEPEST = 2, ONE_IN = 4;
+    return seed >= 2 && depth < DEEPEST && next_random(&draw) % ONE_IN == 0 && run_any();
 }
 
 static void
 run_step(CUstream_st *s)
 {
     if (seed >= 2 && next_random(&draw) % 4 == 0)
-        return run_any();
+        return (void)run_any();
     while (const Before *b = blocked_by(s))
         s = b->stream;
     run_first(s);
@@ -172,7 +191,7 @@ add(cudaStream_t handle, const char *name, std::function<void()> work, const Bef
     s->last = w.number;
     s->queue.push_back(std::move(w));
     if (seed >= 2 && next_random(&draw) % 8 == 0)
-        run_any();
+        (void)run_any();
     return cudaSuccess;
 }
 

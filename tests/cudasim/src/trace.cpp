@@ -85,9 +85,23 @@ traffic(uint8_t *by, uint64_t *distinct)
     memcpy(by, &all, N);
 }
 
+template <unsigned N>
+static inline void
+last_writer(uintptr_t address, bool write, bool atomic, const void *pc)
+{
+    const unsigned bytes = N >= 4 ? 15 : ((1u << N) - 1) << (address & 3);
+    uint64_t      *cell  = memory.last + (address - memory.arena) / 4;
+    for (unsigned i = 0; i < (N + 3) / 4; i++, cell++) {
+        if (__builtin_expect((uint32_t)(*cell >> 32) != run.who && concurrent[*cell >> 56], 0))
+            global_race(*cell, (address & ~(uintptr_t)3) + 4 * i, bytes, write, atomic, pc);
+        if (write)
+            *cell = global_written(*cell, bytes, atomic);
+    }
+}
+
 template <unsigned N, bool WRITE>
 static inline void
-global_word(uintptr_t address, const void *pc)
+global_word(uintptr_t address, bool atomic, const void *pc)
 {
     typedef typename Word<N>::type T;
     size_t                         offset = address - memory.arena;
@@ -96,6 +110,7 @@ global_word(uintptr_t address, const void *pc)
     memcpy(&state, memory.written + offset, N);
     if (__builtin_expect(state != all || address - run.slice >= SLICE_BYTES, 0))
         global_slow(address, N, WRITE, pc);
+    last_writer<N>(address, WRITE, atomic, pc);
     if (WRITE) {
         run.counters.written_bytes += N;
         traffic<N>(memory.written_by + offset, &run.counters.distinct_written_bytes);
@@ -158,7 +173,7 @@ access(void *pointer, const void *pc)
     if (__builtin_expect(address & (N - 1), 0))
         misaligned(address, N, WRITE, pc);
     if (address - memory.arena < ARENA_BYTES)
-        return global_word<N, WRITE>(address, pc);
+        return global_word<N, WRITE>(address, false, pc);
     if (address - run.shared < run.shared_end - run.shared)
         return shared_access(address, N, WRITE, false, pc);
     other_access(address, N, WRITE, pc);
@@ -166,7 +181,7 @@ access(void *pointer, const void *pc)
 
 // Vectors of 16 bytes, and ranges of any length (copies of structs).
 static void
-access_range(uintptr_t address, size_t bytes, bool write, const void *pc)
+access_range(uintptr_t address, size_t bytes, bool write, const void *pc, bool atomic = false)
 {
     if (!on_fibre((uintptr_t)__builtin_frame_address(0)))
         return;
@@ -179,13 +194,13 @@ access_range(uintptr_t address, size_t bytes, bool write, const void *pc)
     for (size_t i = 0; i < bytes; i++) {
         bool wide = !((address + i) & 7) && i + 8 <= bytes;
         if (wide && write)
-            global_word<8, true>(address + i, pc);
+            global_word<8, true>(address + i, atomic, pc);
         else if (wide)
-            global_word<8, false>(address + i, pc);
+            global_word<8, false>(address + i, atomic, pc);
         else if (write)
-            global_word<1, true>(address + i, pc);
+            global_word<1, true>(address + i, atomic, pc);
         else
-            global_word<1, false>(address + i, pc);
+            global_word<1, false>(address + i, atomic, pc);
         i += wide ? 7 : 0;
     }
 }
@@ -357,8 +372,9 @@ cudasim_atomic(void *pointer, unsigned bytes, void *pc)
     if (address - run.shared < run.shared_end - run.shared) {
         shared_access(address, bytes, true, true, pc);
     } else {
-        access_range(address, bytes, false, pc);
-        access_range(address, bytes, true, pc);
+        access_range(address, bytes, false, pc, true);
+        access_range(address, bytes, true, pc, true);
+        global_atomic();
     }
     spin();
 }

@@ -155,21 +155,21 @@ read_three_times(float *out, const float *in)
         row[threadIdx.x] += in[threadIdx.x];
         __syncthreads();
     }
-    out[threadIdx.x] = row[threadIdx.x];
+    out[64 * blockIdx.x + threadIdx.x] = row[threadIdx.x];
 }
 
 void
 right_traffic(void)
 {
     cudasim_counters_t c;
-    float             *x = device_copy(std::vector<float>(64, 1.f)), *y = device_memory<float>(64);
+    float             *x = device_copy(std::vector<float>(64, 1.f)), *y = device_memory<float>(128);
     KT_LAUNCH(read_three_times, 2, 64, 0, nullptr, y, x);
     KT_LAUNCH(read_three_times, 1, 64, 0, nullptr, y, x);
     EXPECT(cudaDeviceSynchronize() == cudaSuccess);
     cudasim_counters("read_three_times", &c);
     EXPECT(c.launches == 2 && c.blocks == 3 && c.threads == 192 && c.barriers == 9);
     EXPECT(c.read_bytes == 3 * 3 * 256 && c.distinct_read_bytes == 2 * 256);
-    EXPECT(c.written_bytes == 3 * 256 && c.distinct_written_bytes == 2 * 256);
+    EXPECT(c.written_bytes == 3 * 256 && c.distinct_written_bytes == 3 * 256);
     cudaFree(x);
     cudaFree(y);
 }

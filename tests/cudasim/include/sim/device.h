@@ -47,6 +47,7 @@ extern "C" {
 int  cudasim_barrier(int kind, int predicate, const char *file, int line);
 void cudasim_trap(int error, const char *what, const char *file, int line);
 void cudasim_pause(void);
+void cudasim_fence(void);
 }
 
 inline void
@@ -74,10 +75,12 @@ __trap(const char *file = __builtin_FILE(), int line = __builtin_LINE())
 {
     cudasim_trap(cudaErrorLaunchFailure, "__trap", file, line);
 }
-// Fences order nothing more here: threads of a block run one after another.
+// Of a block's own threads fences order nothing more: they run one after another. What a block wrote before this one,
+// other blocks may read after an atomic.
 inline void
 __threadfence(void)
 {
+    cudasim_fence();
 }
 inline void
 __threadfence_block(void)
@@ -86,6 +89,7 @@ __threadfence_block(void)
 inline void
 __threadfence_system(void)
 {
+    cudasim_fence();
 }
 inline void
 __nanosleep(unsigned)
