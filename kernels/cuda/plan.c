@@ -78,7 +78,7 @@ tables_lay_out(kt_cuda_tables_t *t)
     enum { ENOUGH = 48 * 1024 };
     const size_t dct_bytes = (size_t)t->n_mels * t->n_mfcc * sizeof(float);
     uint32_t     end       = 0;
-    layout_place(&end, (KT_SEGMENT_STEP + 1) * (size_t)t->n_mels * sizeof(float));
+    layout_place(&end, (KT_SEGMENT_STEP + 1) * (size_t)KT_SEGMENT_STRIDE(t->n_mels) * sizeof(float));
     if (end + dct_bytes <= ENOUGH)
         t->segment_dct = layout_place(&end, dct_bytes);
     t->segment_bytes = end;

@@ -48,7 +48,7 @@ kt_cosines(const kt_cuda_tables_t &plan, const float *dct, const float *db, unsi
         const unsigned r = i / plan.n_mfcc, c = i % plan.n_mfcc;
         double         sum = 0;
         for (unsigned m = 0; m < plan.n_mels; m++)
-            sum = fma((double)dct[m * plan.n_mfcc + c], (double)db[r * plan.n_mels + m], sum);
+            sum = fma((double)dct[m * plan.n_mfcc + c], (double)db[r * KT_SEGMENT_STRIDE(plan.n_mels) + m], sum);
         mfcc[(row + r) * plan.n_mfcc + c] = (float)sum;
     }
 }
@@ -70,9 +70,10 @@ kt_tile_decibels(const kt_cuda_tables_t &plan, const kt_cuda_segment_rows_t &row
                  double low, float *db, bool store, unsigned t)
 {
     for (unsigned i = t; i < count * plan.n_mels; i += THREADS) {
-        db[i] = (float)kt_at_least(kt_decibel(rows.mel[first * plan.n_mels + i]), low);
+        const float value = (float)kt_at_least(kt_decibel(rows.mel[first * plan.n_mels + i]), low);
+        db[i / plan.n_mels * KT_SEGMENT_STRIDE(plan.n_mels) + i % plan.n_mels] = value;
         if (store && rows.mel_db)
-            rows.mel_db[first * plan.n_mels + i] = db[i];
+            rows.mel_db[first * plan.n_mels + i] = value;
     }
 }
 
@@ -81,9 +82,10 @@ __launch_bounds__(THREADS)
     kt_segments_kernel(const __grid_constant__ kt_cuda_tables_t       plan, const kt_cuda_tile_t *__restrict__ tiles,
                        const __grid_constant__ kt_cuda_segment_rows_t rows)
 {
-    const kt_thread      me   = kt_thread_here();
-    const kt_cuda_tile_t tile = tiles[blockIdx.x];
-    float               *halo = (float *)kt_shared, *db = halo + plan.n_mels;
+    const kt_thread      me     = kt_thread_here();
+    const kt_cuda_tile_t tile   = tiles[blockIdx.x];
+    const unsigned       stride = KT_SEGMENT_STRIDE(plan.n_mels);
+    float               *halo = (float *)kt_shared, *db = halo + stride;
     const float         *dct   = plan.segment_dct ? (float *)(kt_shared + plan.segment_dct) : plan.dct;
     const unsigned       shift = 1 + plan.n_fft / (2 * plan.hop);
     if (rows.contrast)
@@ -105,11 +107,10 @@ __launch_bounds__(THREADS)
             kt_cosines(plan, dct, db, some, tile.row + first, rows.mfcc, me.t);
         for (unsigned i = me.warp; rows.onset && i < some; i += me.warps)
             if (first + i > 0)
-                kt_rise(plan, tile, db + i * plan.n_mels - plan.n_mels, db + i * plan.n_mels, first + i, rows.onset,
-                        me.lane);
+                kt_rise(plan, tile, db + i * stride - stride, db + i * stride, first + i, rows.onset, me.lane);
         __syncthreads();
         for (unsigned i = me.t; i < plan.n_mels; i += THREADS)
-            halo[i] = db[(some - 1) * plan.n_mels + i];
+            halo[i] = db[(some - 1) * stride + i];
         __syncthreads();
     }
 }

@@ -71,6 +71,9 @@ kt_cuda_is_fused(uint32_t n_fft)
 // A plan of another size works on so many frames at a time, in global memory: rows of bins complex doubles.
 enum { KT_CUDA_WORK_FRAMES = KT_CUDA_RUN_FRAMES };
 enum { KT_SEGMENT_STEP = 8 };  // rows that kt_cuda_segments works on at once
+// Floats from one of these rows to the next in shared memory: odd, so that the rows of a warp lie in banks of their
+// own.
+#define KT_SEGMENT_STRIDE(n_mels) ((n_mels) | 1U)
 
 #ifdef __cplusplus
 extern "C" {

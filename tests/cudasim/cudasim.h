@@ -68,6 +68,10 @@ typedef struct cudasim_counters {
     uint64_t read_bytes, written_bytes;
     uint64_t distinct_read_bytes, distinct_written_bytes;
     uint64_t shared_accesses, atomics, barriers, warp_exchanges;
+    // Of warps, while cudasim_count_banks is on. Turns that their accesses of shared memory take, by banks, and the
+    // least that so many lanes could take; sectors of 32 bytes that their accesses of global memory touch, and the
+    // least that so many distinct bytes could.
+    uint64_t shared_turns, shared_least, sectors, sectors_least;
 } cudasim_counters_t;
 
 const char *cudasim_kind_name(cudasim_kind_t kind);
@@ -80,6 +84,7 @@ void                    cudasim_quiet(bool quiet);    // reports are kept, not p
 
 // NULL or "": all kernels together. Zeros for a kernel that never ran. Cublas and cuFFT calls count by their own name.
 void cudasim_counters(const char *kernel, cudasim_counters_t *out);
+void cudasim_count_banks(bool wanted);  // off at the start; on, kernels take several times as long
 void cudasim_copied(uint64_t *to_device, uint64_t *to_host);  // bytes
 
 // Runs all work still put off, then reports what is still allocated. Returns the number of reports.

@@ -185,6 +185,43 @@ samples_cross_the_bus_about_once(const kt_frontend_opts_t *opts, size_t frames)
     kt_plan_destroy(&plan);
 }
 
+// Turns of shared memory over the least, by banks, and sectors of global memory over the least, of both passes. The
+// most are what the kernels take now, so that a change that costs turns is seen.
+static void
+warps_use_memory_well(const kt_frontend_opts_t *opts, size_t frames)
+{
+    static const struct {
+        double turns, sectors;
+    } MOST[KERNELS] = {{1.23, 1.01}, {1.2, 1.01}, {1.01, 1.02}};
+    kt_plan_t *plan = NULL;
+    if (!check(kt_plan_new(&plan, opts) == KT_OK, "plan"))
+        return;
+    input_t  input = make_input(plan, CHORD, frames);
+    passes_t self  = {.plan   = plan,
+                      .tables = device_plan(plan),
+                      .batch  = batch_new(plan, &input.span, 1, KT_CUDA_RUN_FRAMES),
+                      .frames = frames};
+    open_first(&self);
+    open_second(&self);
+    cudasim_count_banks(true);
+    first_pass(&self);
+    second_pass(&self);
+    cudasim_count_banks(false);
+    for (int i = 0; i < KERNELS; i++) {
+        cudasim_counters_t c;
+        cudasim_counters(kernels[i], &c);
+        const double turns   = (double)c.shared_turns / (double)c.shared_least;
+        const double sectors = (double)c.sectors / (double)c.sectors_least;
+        printf("%s: %.2f turns of shared memory per access, %.2f sectors per least\n", kernels[i], turns, sectors);
+        check(turns <= MOST[i].turns && sectors <= MOST[i].sectors,
+              "%s: %.2f turns, at most %.2f; %.2f sectors, at most %.2f", kernels[i], turns, MOST[i].turns, sectors,
+              MOST[i].sectors);
+    }
+    close_passes(&self);
+    free_input(&input);
+    kt_plan_destroy(&plan);
+}
+
 // A device that refuses is an error of the call, not a wrong answer.
 static void
 a_refused_launch_is_an_error(void)
@@ -225,6 +262,7 @@ check_traffic(void)
 #ifdef KT_CUDA_SIM
     const kt_frontend_opts_t defaults = {22050, 2048, 512, 128, 13, 12};
     samples_cross_the_bus_about_once(&defaults, 1024);
+    warps_use_memory_well(&defaults, 256);
     a_refused_launch_is_an_error();
 #endif
 }

@@ -30,6 +30,7 @@ static void
 barrier_done(void)
 {
     int count = 0;
+    banks_close_block();
     for (unsigned i = 0; i < block.threads; i++)
         if (block.lanes[i].state == State::BARRIER)
             count += block.lanes[i].value != 0;
@@ -184,6 +185,7 @@ block_run(const cudasim_launch &what, dim3 position, uint64_t *random)
         if (kind >= RANDOM_WARPS)
             make_order(order, kind, random);
     }
+    banks_close_block();
     return block.abandoned ? block.error : 0;
 }
 

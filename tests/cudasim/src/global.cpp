@@ -1,8 +1,8 @@
 // Global memory between blocks and between launches: who wrote each word last. Two blocks of a launch that use the same
-// byte, one of them to write it, race, unless the writer went through __threadfence and an atomic, and the reader through
-// an atomic after that (the block that comes last and adds up what the others left). Atomics among themselves are no
-// race. Launches that no stream order and no event separate race whatever they do in between: the simulator runs one of
-// them between two blocks of the other (stream.cpp).
+// byte, one of them to write it, race, unless the writer went through __threadfence and an atomic, and the reader
+// through an atomic after that (the block that comes last and adds up what the others left). Atomics among themselves
+// are no race. Launches that no stream order and no event separate race whatever they do in between: the simulator runs
+// one of them between two blocks of the other (stream.cpp).
 //
 // Only the last writer is kept, and no reader: a write after a read is found in another order of blocks, where it is a
 // read after a write.

@@ -91,6 +91,12 @@ int         launch_run(const cudasim_launch &launch, int device);  // the sticky
 void        attach_image(const cudasim_launch &launch);  // image.cpp: where the kernel's module and shared memory lie
 std::string shared_name(uintptr_t address);              // the variable that holds it, or the last one before it
 
+// --- banks.cpp
+extern bool counting_banks;
+void        banks_note(uintptr_t address, size_t bytes, bool global, const void *pc);
+void        banks_close_warp(unsigned warp);
+void        banks_close_block(void);
+
 // --- global.cpp: work nests where one is run between two blocks of another.
 extern bool           concurrent[256];  // by launch: it and the present work run at the same time, or are the same
 void                  global_begin_work(void);
@@ -134,7 +140,7 @@ std::map<std::string, cudasim_counters_t> &counters(void);
 // --- stream.cpp
 void streams_reset(void);
 void streams_finish(void);
-bool streams_run_beside(void);          // between two blocks: perhaps work of another stream. False: none was run
+bool streams_run_beside(void);        // between two blocks: perhaps work of another stream. False: none was run
 void stream_synchronise(int device);  // all streams of it
 // The stream of a library's handle. Its work area is in use until the work of that stream is done, which the library
 // does not know: a second stream is a report.

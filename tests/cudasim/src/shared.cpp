@@ -139,6 +139,8 @@ shared_access(uintptr_t address, size_t bytes, bool write, bool atomic, const vo
     run.counters.shared_accesses++;
     if (address + bytes > run.shared_end || !run.shared_valid[offset] || !run.shared_valid[offset + bytes - 1])
         outside(address, bytes, write, pc);
+    if (__builtin_expect(counting_banks, 0))
+        banks_note(address, bytes, false, pc);
     while (bytes) {
         size_t  skip = offset & 3, here = bytes < 4 - skip ? bytes : 4 - skip;
         uint8_t mask = (uint8_t)(((1u << here) - 1) << skip);

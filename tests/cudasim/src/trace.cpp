@@ -111,6 +111,8 @@ global_word(uintptr_t address, bool atomic, const void *pc)
     if (__builtin_expect(state != all || address - run.slice >= SLICE_BYTES, 0))
         global_slow(address, N, WRITE, pc);
     last_writer<N>(address, WRITE, atomic, pc);
+    if (__builtin_expect(counting_banks, 0))
+        banks_note(address, N, true, pc);
     if (WRITE) {
         run.counters.written_bytes += N;
         traffic<N>(memory.written_by + offset, &run.counters.distinct_written_bytes);

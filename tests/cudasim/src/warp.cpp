@@ -110,7 +110,10 @@ static void
 complete(unsigned first, unsigned member, uint32_t set)
 {
     Lane    *lanes   = &block.lanes[first];
+    Warp    *warp    = &block.warps[first / LANES];
     uint64_t reduced = lanes[member].value;
+    if (set == (warp->exists & ~warp->exited))
+        banks_close_warp(first / LANES);
     for (uint32_t left = set & ~(1u << member); left; left &= left - 1)
         reduced = reduce(lanes[member].kind, reduced, lanes[__builtin_ctz(left)].value);
     for (uint32_t left = set; left; left &= left - 1) {
@@ -119,7 +122,7 @@ complete(unsigned first, unsigned member, uint32_t set)
         lanes[lane].state  = State::READY;
     }
     if (lanes[member].kind == CUDASIM_WARP_SYNC)
-        synchronise(&block.warps[first / LANES], set);
+        synchronise(warp, set);
     block.progress++;
 }
 

@@ -81,7 +81,7 @@ main(int argc, char **argv)
         bool fine = true;
         if (only && strcmp(only, CASES[i].name))
             continue;
-        current = CASES[i].name;
+        current    = CASES[i].name;
         bool found = CASES[i].kind == CUDASIM_NONE;
         for (uint64_t seed = 0; seed < seeds; seed++) {
             cudasim_reset(seed);

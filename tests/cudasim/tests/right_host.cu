@@ -174,6 +174,52 @@ right_traffic(void)
     cudaFree(y);
 }
 
+// Column `stride` of a square in shared memory, from rows of 32: each lane's own word, and one of global memory.
+template <unsigned STRIDE>
+__global__ void
+read_column(float *out, const float *in)
+{
+    __shared__ float square[32 * STRIDE];
+    for (unsigned row = 0; row < 32; row++)
+        square[row * STRIDE + threadIdx.x] = in[row * 32 + threadIdx.x];
+    __syncthreads();
+    out[2 * threadIdx.x] = square[threadIdx.x * STRIDE];
+}
+
+// A double of each lane, all of one row.
+__global__ void
+read_doubles(double *out)
+{
+    __shared__ double row[32];
+    row[threadIdx.x] = 1;
+    __syncthreads();
+    out[threadIdx.x] = row[31 - threadIdx.x];
+}
+
+void
+right_banks(void)
+{
+    cudasim_counters_t c;
+    float             *x = device_copy(std::vector<float>(1024, 1.f)), *y = device_memory<float>(64);
+    double            *z = device_memory<double>(32);
+    cudasim_count_banks(true);
+    KT_LAUNCH(read_column<32>, 1, 32, 0, nullptr, y, x);
+    KT_LAUNCH(read_column<33>, 1, 32, 0, nullptr, y, x);
+    KT_LAUNCH(read_doubles, 1, 32, 0, nullptr, z);
+    EXPECT(cudaDeviceSynchronize() == cudaSuccess);
+    cudasim_count_banks(false);
+    cudasim_counters("read_column<32>", &c);
+    EXPECT(c.shared_least == 33 && c.shared_turns == 32 + 32);  // rows in 32, the column in 32 instead of 1
+    EXPECT(c.sectors == 32 * 4 + 8 && c.sectors_least == 32 * 4 + 4);
+    cudasim_counters("read_column<33>", &c);
+    EXPECT(c.shared_least == 33 && c.shared_turns == 33);
+    cudasim_counters("read_doubles", &c);
+    EXPECT(c.shared_least == 4 && c.shared_turns == 4);  // half a warp at a time
+    cudaFree(x);
+    cudaFree(y);
+    cudaFree(z);
+}
+
 void
 right_faults(void)
 {
