@@ -7,6 +7,7 @@
 // An access that the simulator's compiler cuts or repeats is counted as it is there, so these are counts of the
 // source's accesses and not of nvcc's instructions. Off by default: it takes several times as long.
 #include "internal.h"
+#include "warps.h"
 
 #include <algorithm>
 #include <tuple>

@@ -1,5 +1,6 @@
 // One block: its threads run one after another, each until it waits; the order is the seed's.
 #include "internal.h"
+#include "warps.h"
 
 #include <algorithm>
 #include <numeric>

@@ -91,23 +91,6 @@ int         launch_run(const cudasim_launch &launch, int device);  // the sticky
 void        attach_image(const cudasim_launch &launch);  // image.cpp: where the kernel's module and shared memory lie
 std::string shared_name(uintptr_t address);              // the variable that holds it, or the last one before it
 
-// --- banks.cpp
-extern bool counting_banks;
-void        banks_note(uintptr_t address, size_t bytes, bool global, const void *pc);
-void        banks_close_warp(unsigned warp);
-void        banks_close_block(void);
-
-// --- global.cpp: work nests where one is run between two blocks of another.
-extern bool           concurrent[256];  // by launch: it and the present work run at the same time, or are the same
-void                  global_begin_work(void);
-void                  global_end_work(void);
-void                  global_begin_block(uint32_t number);  // 0 .. in the order in which they run
-std::vector<uint32_t> global_swap_published(std::vector<uint32_t> of);
-void     global_race(uint64_t cell, uintptr_t word, unsigned bytes, bool write, bool atomic, const void *pc);
-uint64_t global_written(uint64_t cell, unsigned bytes, bool atomic);  // what the cell becomes
-void     global_atomic(void);
-void     global_range(uintptr_t address, size_t bytes, bool write);
-
 void spin(void);  // trace.cpp: lets the others run at times, for threads that wait for an atomic
 
 // --- device.cpp

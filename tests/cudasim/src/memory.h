@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace cudasim
 {
@@ -55,5 +56,16 @@ void guard_close(void);                                          // the host's t
 int  guard_add(uintptr_t address, size_t bytes, bool readable);  // pinned memory of a copy put off; an id
 void guard_remove(int id);
 bool guard_overlaps(uintptr_t address, size_t bytes);
+
+// --- global.cpp: work nests where one is run between two blocks of another.
+extern bool           concurrent[256];  // by launch: it and the present work run at the same time, or are the same
+void                  global_begin_work(void);
+void                  global_end_work(void);
+void                  global_begin_block(uint32_t number);  // 0 .. in the order in which they run
+std::vector<uint32_t> global_swap_published(std::vector<uint32_t> of);
+void     global_race(uint64_t cell, uintptr_t word, unsigned bytes, bool write, bool atomic, const void *pc);
+uint64_t global_written(uint64_t cell, unsigned bytes, bool atomic);  // what the cell becomes
+void     global_atomic(void);
+void     global_range(uintptr_t address, size_t bytes, bool write);
 
 }  // namespace cudasim

@@ -3,6 +3,7 @@
 // order nothing, as in CUDA. Atomics among themselves are no race. What a block has not written is uninitialised: a
 // read of it is reported and finds all bits set.
 #include "internal.h"
+#include "warps.h"
 
 #include <cstring>
 

@@ -2,6 +2,7 @@
 // __tsan_readN or __tsan_writeN before each access; these functions take the place of the sanitizer's own. Host code of
 // the same file calls them as well and is distinguished by its stack.
 #include "internal.h"
+#include "warps.h"
 
 #include <cstdio>
 #include <cstdlib>

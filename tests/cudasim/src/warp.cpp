@@ -1,5 +1,6 @@
 // Exchanges within a warp: the last lane of a mask to come works the result out for all of them.
 #include "internal.h"
+#include "warps.h"
 
 namespace cudasim
 {
