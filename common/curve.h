@@ -21,8 +21,8 @@ void kt_curve_hex(const char *key, char out[KT_CURVE_HEX]);         // of a key 
 bool kt_curve_bytes(const char *key, uint8_t out[KT_CURVE_BYTES]);  // of a key in Z85; false: it is none
 void kt_curve_text(const uint8_t bytes[KT_CURVE_BYTES], char out[KT_CURVE_TEXT]);
 // Reads PATH.public and PATH.secret (mode 0600); makes them, and their folder (mode 0700), if they are missing. Several
-// processes that start at once get the same pair. KT_EIO, KT_EDISK, KT_EACCESS, KT_EINVAL (damaged, or the keys do not
-// belong together).
+// processes that start at once get the same pair. KT_EIO, KT_EDISK, KT_EACCESS, KT_EWRITE, KT_EINVAL (damaged, or the
+// keys do not belong together).
 KT_MUST_USE kt_err_t kt_curve_load_or_make(const char *path, kt_curve_t *out);
 // The pair of the secret in that file. KT_ENOFILE, KT_EINVAL, KT_EACCESS, KT_EIO.
 KT_MUST_USE kt_err_t kt_curve_read_secret(const char *path, kt_curve_t *out);

@@ -28,6 +28,13 @@ kt_file_err_of_errno(void)
 }
 
 kt_err_t
+kt_file_write_err_of_errno(void)
+{
+    const kt_err_t err = kt_file_err_of_errno();
+    return err == KT_EACCESS ? KT_EWRITE : err;
+}
+
+kt_err_t
 kt_file_make_folders(const char *path)
 {
     char folder[PATH_MAX];
@@ -37,8 +44,8 @@ kt_file_make_folders(const char *path)
         *slash = '\0';
         if (mkdir(folder, 0700) == 0)
             (void)chmod(folder, 0700);  // the umask may take rights of ours
-        else if (errno != EEXIST)
-            return kt_file_err_of_errno();
+        else if (errno != EEXIST)       // ENOENT: of a file system that makes none, as /proc
+            return errno == ENOENT || errno == ENOTDIR ? KT_EWRITE : kt_file_write_err_of_errno();
         *slash = '/';
     }
     return KT_OK;
@@ -127,9 +134,9 @@ write_temporary(char temporary[PATH_MAX], const char *path, mode_t mode, const c
         return KT_EINVAL;
     int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
-        return kt_file_err_of_errno();
+        return kt_file_write_err_of_errno();
     bool     done = fchmod(fd, mode) == 0 && write(fd, bytes, length) == (ssize_t)length && fsync(fd) == 0;
-    kt_err_t err  = done ? KT_OK : kt_file_err_of_errno();
+    kt_err_t err  = done ? KT_OK : kt_file_write_err_of_errno();
     if (close(fd) && !err)
         err = KT_EIO;
     if (err)
@@ -146,7 +153,7 @@ sync_folder_of(const char *path)
     snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return kt_file_err_of_errno();
+        return kt_file_write_err_of_errno();
     int failed = fsync(fd);
     close(fd);
     return failed ? KT_EIO : KT_OK;
@@ -161,7 +168,7 @@ kt_file_create(const char *path, mode_t mode, const char *bytes, size_t length)
         return err;
     // link(2) fails if the name exists; rename(2) would replace the winner's file.
     if (link(temporary, path) && errno != EEXIST)
-        err = kt_file_err_of_errno();
+        err = kt_file_write_err_of_errno();
     unlink(temporary);
     return err ? err : sync_folder_of(path);
 }
@@ -174,7 +181,7 @@ kt_file_replace(const char *path, mode_t mode, const char *bytes, size_t length)
     if (err)
         return err;
     if (rename(temporary, path)) {
-        err = kt_file_err_of_errno();
+        err = kt_file_write_err_of_errno();
         unlink(temporary);
         return err;
     }

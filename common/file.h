@@ -11,8 +11,10 @@
 
 // The error of the last system call: KT_ENOFILE, KT_EACCESS, KT_EDISK, else KT_EIO.
 KT_MUST_USE kt_err_t kt_file_err_of_errno(void);
-// Creates the missing folders above the last component of path (mode 0700 whatever the umask). KT_EINVAL: the path is
-// too long.
+// The same of a call that makes, writes, renames or removes a file: KT_EWRITE for KT_EACCESS.
+KT_MUST_USE kt_err_t kt_file_write_err_of_errno(void);
+// Creates the missing folders above the last component of path (mode 0700 whatever the umask). KT_EWRITE: one cannot be
+// made, for want of the right or because its place is no folder. KT_EINVAL: the path is too long. KT_EDISK, KT_EIO.
 KT_MUST_USE kt_err_t kt_file_make_folders(const char *path);
 // Whether a mode keeps a file from other users: no right of group and others, or of the group to read where the owner
 // is root, as packages and service managers lay out secrets.
@@ -28,7 +30,7 @@ const char *kt_file_risk(const char *path, const struct stat *facts, bool secret
 KT_MUST_USE kt_err_t kt_file_check_secret(int fd, const char *path, char *why, size_t capacity);
 KT_MUST_USE kt_err_t kt_file_check_list(int fd, const char *path);
 // Creates the file; an existing one is left unchanged, so that of several processes one wins. KT_OK in both cases;
-// KT_EINVAL, or as kt_file_err_of_errno.
+// KT_EINVAL, or as kt_file_write_err_of_errno.
 KT_MUST_USE kt_err_t kt_file_create(const char *path, mode_t mode, const char *bytes, size_t length);
 // Creates the file or replaces its content. Errors as kt_file_create.
 KT_MUST_USE kt_err_t kt_file_replace(const char *path, mode_t mode, const char *bytes, size_t length);

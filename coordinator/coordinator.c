@@ -101,8 +101,10 @@ load_keys(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
     if (!err)
         err = kt_keys_init(&self->keys, self->state_dir);
     if (err)
-        snprintf(why, KT_LEDGER_WHY, "the keys in %.300s/keys cannot be used (%s): see the folder's rights and the log",
-                 self->state_dir, kt_err_text(err));
+        snprintf(why, KT_LEDGER_WHY, "the keys in %.300s/keys cannot be used (%s): %s", self->state_dir,
+                 kt_err_text(err),
+                 err == KT_EWRITE ? "set ANALYZER_STATE_DIR to a folder of this user"
+                                  : "see the folder's rights and the log");
     return err ? err : load_credentials(self, why);
 }
 

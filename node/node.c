@@ -63,8 +63,8 @@ init_identity(kt_node_t *self, const char *state_dir, char why[KT_NODE_WHY])
     snprintf(path, sizeof path, "%s/keys/node-%s", state_dir, self->name);
     kt_err_t err = kt_curve_load_or_make(path, &self->key);
     if (err)
-        snprintf(why, KT_NODE_WHY, "the key %.300s cannot be used (%s): see the folder's rights", path,
-                 kt_err_text(err));
+        snprintf(why, KT_NODE_WHY, "the key %.300s cannot be used (%s): %s", path, kt_err_text(err),
+                 err == KT_EWRITE ? "set ANALYZER_STATE_DIR to a folder of this user" : "see the folder's rights");
     return err;
 }
 

@@ -40,7 +40,7 @@ typedef struct kt_keys {
 bool kt_keys_path(char out[KT_KEYS_PATH], const char *state_dir, const char *name);
 
 // Creates an empty file and its folder if missing, and reads it; in a folder that is read-only a missing file is an
-// empty one. KT_EIO, KT_EACCESS, KT_EDISK, KT_EINVAL (a bad line, which is logged), KT_ENOMEM.
+// empty one. KT_EIO, KT_EACCESS, KT_EWRITE, KT_EDISK, KT_EINVAL (a bad line, which is logged), KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_keys_init(kt_keys_t *self, const char *state_dir);
 void                 kt_keys_fini(kt_keys_t *self);
 // Reads the file again if it changed, or always if force. *changed: whether the set changed. A bad line (KT_EINVAL) and

@@ -44,6 +44,8 @@ typedef struct kt_cli {
 // Prints "kithara: ECODE: what: text: detail" on stderr, without a text that says less than the detail; returns
 // KT_EXIT_FAILED, for a wrong setting KT_EXIT_USAGE. detail (more about the error, or what to do) may be NULL.
 int kt_cli_fail(kt_err_t err, const char *what, const char *detail);
+// The same of a file or folder that could not be made or written; error: its errno, 0 where it is not known.
+int kt_cli_fail_write(const char *path, int error);
 // Wrong usage: prints the sentence and how to get help; returns KT_EXIT_USAGE.
 int kt_cli_usage(const kt_cli_t *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Prints a line about what was done. Names in it, which may be any bytes, are shown without control characters.

@@ -1,4 +1,5 @@
 #include "common/fault.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/paths.h"
 #include "common/text.h"
@@ -47,6 +48,16 @@ kt_cli_fail(kt_err_t err, const char *what, const char *detail)
     else
         fprintf(stderr, "kithara: %s: %s: %s: %s\n", kt_err_name(err), shown, text, detail);
     return err == KT_ESETTING ? KT_EXIT_USAGE : KT_EXIT_FAILED;
+}
+
+int
+kt_cli_fail_write(const char *path, int error)
+{
+    char detail[DETAIL_BYTES];
+    errno              = error;
+    const kt_err_t err = kt_file_write_err_of_errno();
+    snprintf(detail, sizeof detail, "%s: %s", strerror(error), kt_err_action(err));
+    return kt_cli_fail(err, path, !error || err == KT_EDISK ? NULL : err == KT_EWRITE ? detail : strerror(error));
 }
 
 static void

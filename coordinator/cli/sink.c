@@ -60,7 +60,7 @@ kt_sink_close(kt_cli_t *cli, int code)
     if (rename(sink->part, sink->path) != 0) {
         const int saved = errno;
         (void)unlink(sink->part);
-        return kt_cli_fail(kt_file_err_of_errno(), sink->path, strerror(saved));
+        return kt_cli_fail_write(sink->path, saved);
     }
     return code;
 }

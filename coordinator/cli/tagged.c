@@ -162,7 +162,7 @@ append(const char *path, const row_t *row)
     write_row(&text, row);
     const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     err          = text.err                                                               ? text.err
-                   : fd < 0 || write(fd, text.bytes, text.length) != (ssize_t)text.length ? kt_file_err_of_errno()
+                   : fd < 0 || write(fd, text.bytes, text.length) != (ssize_t)text.length ? kt_file_write_err_of_errno()
                                                                                           : KT_OK;
     if (fd >= 0)
         close(fd);

@@ -28,7 +28,7 @@ void                 kt_tagged_fini(kt_tagged_t *self);  // idempotent
 // The file of this path, which has the facts *facts, was tagged, and nothing else: *facts become those of before.
 // False: not known, *facts are unchanged.
 bool kt_tagged_find(const kt_tagged_t *self, const char *path, kt_file_facts_t *facts);
-// The file of this path had the facts `before` and has `now`; known after the next load. KT_EDISK, KT_EIO, KT_EACCESS,
+// The file of this path had the facts `before` and has `now`; known after the next load. KT_EDISK, KT_EIO, KT_EWRITE,
 // KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_tagged_add(const kt_tagged_t *self, const char *path, kt_file_facts_t before,
                                    kt_file_facts_t now);

@@ -58,7 +58,7 @@ open_upload(const kt_model_store_t *self, const char *path, uint64_t offset, int
         *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     }
     if (!err && *fd < 0)
-        err = kt_file_err_of_errno();
+        err = kt_file_write_err_of_errno();
     if (err == KT_ENOFILE)
         return kt_text_explain(why, KT_CATALOGUE_WHY, KT_EINVAL, "the upload begins at 0");
     if (err)
@@ -81,7 +81,7 @@ append_part(int fd, uint64_t offset, const char *bytes, size_t length, uint64_t 
         return kt_text_explain(why, KT_CATALOGUE_WHY, KT_EFULL, "a part has at most %d bytes, a model %d",
                                KT_MODEL_UPLOAD_BYTES, KT_REGISTRY_FILE_BYTES);
     if (pwrite(fd, bytes, length, (off_t)offset) != (ssize_t)length)
-        return kt_file_err_of_errno();
+        return kt_file_write_err_of_errno();
     if (offset + length > *received)
         *received = offset + length;
     return KT_OK;

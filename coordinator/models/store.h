@@ -61,7 +61,7 @@ kt_model_part_t     *kt_model_store_part(kt_model_store_t *self);  // NULL: none
 json_t *kt_model_store_view(kt_model_store_t *self);
 size_t  kt_model_store_loaded(kt_model_store_t *self);
 // Part of a file with this SHA-256; *received: bytes so far, where the next part has to begin. KT_EINVAL: it does not
-// begin there; KT_EFULL: too large, or too many uploads; KT_EACCESS, KT_EDISK, KT_EIO.
+// begin there; KT_EFULL: too large, or too many uploads; KT_EWRITE, KT_EDISK, KT_EIO.
 KT_MUST_USE kt_err_t kt_model_store_upload(kt_model_store_t *self, const kt_digest_t *digest, uint64_t offset,
                                            const char *bytes, size_t length, uint64_t *received,
                                            char why[KT_CATALOGUE_WHY]);

@@ -110,9 +110,9 @@ kt_history_keep(kt_history_t *self, const char *path, int64_t wall_ms)
     kt_err_t err  = KT_OK;
     int      file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file < 0)
-        return kt_file_err_of_errno();
+        return kt_file_write_err_of_errno();
     if (flock(file, LOCK_EX | LOCK_NB)) {
-        err = errno == EWOULDBLOCK ? KT_ELOCKED : kt_file_err_of_errno();
+        err = errno == EWOULDBLOCK ? KT_ELOCKED : kt_file_write_err_of_errno();
         close(file);
         return err;
     }

@@ -28,7 +28,7 @@ KT_MUST_USE kt_err_t kt_history_new(kt_history_t **self_p);  // KT_ENOMEM
 void                 kt_history_destroy(kt_history_t **self_p);
 // Continues the history of a file, which is made if it is missing, and writes each sample into it; slots of it that are
 // not valid are left out. What was added before is dropped. A crash of the machine may lose the last half minute.
-// KT_ELOCKED: another process keeps its history there; or as kt_file_err_of_errno. Then it goes on in memory.
+// KT_ELOCKED: another process keeps its history there; or as kt_file_write_err_of_errno. Then it goes on in memory.
 KT_MUST_USE kt_err_t kt_history_keep(kt_history_t *self, const char *path, int64_t wall_ms);
 void                 kt_history_add(kt_history_t *self, const kt_history_sample_t *sample);
 // The points of a span, oldest first; steps without a sample are missing. Returns their number, and the step in

@@ -64,7 +64,7 @@ KT_MUST_USE kt_err_t kt_catalogue_parse(kt_catalogue_t **self_p, const char *tex
 KT_MUST_USE kt_err_t kt_catalogue_new(kt_catalogue_t **self_p);  // empty
 void                 kt_catalogue_destroy(kt_catalogue_t **self_p);
 void                 kt_catalogue_print(const kt_catalogue_t *self, kt_buf_t *out);  // as models.yml; out->err
-// Writes models.yml beside the old one and renames it. KT_EIO, KT_EDISK, KT_EACCESS.
+// Writes models.yml beside the old one and renames it. KT_EIO, KT_EDISK, KT_EWRITE.
 KT_MUST_USE kt_err_t kt_catalogue_write(const kt_catalogue_t *self, const char *folder);
 
 const char                 *kt_model_status_name(kt_model_status_t status);

@@ -58,7 +58,7 @@ begin_change(change_t *self, const char *folder, bool make, char why[KT_CATALOGU
         return explain_path(why, KT_EINVAL, folder);
     kt_err_t err = make ? kt_file_make_folders(path) : KT_OK;
     if (!err && (self->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0)
-        err = kt_file_err_of_errno();
+        err = kt_file_write_err_of_errno();
     if (err)
         return explain_path(why, err, err == KT_ENOFILE ? folder : path);
     if (flock(self->lock, LOCK_EX | LOCK_NB))
@@ -165,7 +165,10 @@ copy_file(const char *from, const char *temporary)
     int in         = open(from, O_RDONLY | O_CLOEXEC),
         out        = in < 0 ? -1 : open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     char    *block = malloc(COPY_BYTES);
-    kt_err_t err   = !block ? KT_ENOMEM : out < 0 ? kt_file_err_of_errno() : KT_OK;
+    kt_err_t err   = !block    ? KT_ENOMEM
+                     : in < 0  ? kt_file_err_of_errno()
+                     : out < 0 ? kt_file_write_err_of_errno()
+                               : KT_OK;
     size_t   total = 0;
     for (ssize_t n = 1; !err && n > 0;) {
         n = read(in, block, COPY_BYTES);
@@ -175,10 +178,10 @@ copy_file(const char *from, const char *temporary)
         else if (total > KT_REGISTRY_FILE_BYTES)
             err = KT_EMODEL;
         else if (n > 0 && write(out, block, (size_t)n) != n)
-            err = kt_file_err_of_errno();
+            err = kt_file_write_err_of_errno();
     }
     if (!err && fsync(out))
-        err = kt_file_err_of_errno();
+        err = kt_file_write_err_of_errno();
     free(block);
     if (in >= 0)
         close(in);

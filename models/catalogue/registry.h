@@ -16,7 +16,7 @@ typedef struct kt_registered {
 
 // The errors of all: KT_EAGAIN: another program holds the lock; KT_ECATALOGUE: models.yml is not valid, or the file
 // does not fit its entry; KT_EMODEL, KT_EMODELVERSION, KT_EOPERATOR: of the file; KT_ENOTFOUND, KT_EINVAL, KT_EFULL: as
-// the changes of kt_catalogue; KT_EACCESS, KT_EDISK, KT_EIO, KT_ENOMEM. After an error nothing has changed.
+// the changes of kt_catalogue; KT_EWRITE, KT_EDISK, KT_EIO, KT_ENOMEM. After an error nothing has changed.
 
 // Checks a file and copies it into the folder as NAME_vVERSION.ktm. type: NULL: by the file's preprocessing. A folder
 // that does not exist is made. The names of the specification expect their numbers of classes.

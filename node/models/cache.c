@@ -96,7 +96,7 @@ kt_model_cache_begin(const char *folder, int *fd)
     if (err)
         return err;
     *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    return *fd < 0 ? kt_file_err_of_errno() : KT_OK;
+    return *fd < 0 ? kt_file_write_err_of_errno() : KT_OK;
 }
 
 kt_err_t
@@ -108,11 +108,11 @@ kt_model_cache_finish(const char *folder, int fd, const kt_model_file_t *file)
     if (!part_path(folder, from) ||
         snprintf(to, sizeof to, "%s/%s", folder, file_name(&file->digest, name)) >= PATH_MAX)
         return KT_EINVAL;
-    kt_err_t err = fsync(fd) ? kt_file_err_of_errno() : kt_digest_of_fd(fd, &digest);
+    kt_err_t err = fsync(fd) ? kt_file_write_err_of_errno() : kt_digest_of_fd(fd, &digest);
     if (!err && memcmp(&digest, &file->digest, sizeof digest))
         err = KT_EMODEL;
     if (!err && rename(from, to))
-        err = kt_file_err_of_errno();
+        err = kt_file_write_err_of_errno();
     if (err) {
         unlink(from);
         return err;

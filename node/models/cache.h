@@ -31,7 +31,7 @@ kt_model_target_t *kt_model_target_of(const kt_msg_models_t *msg);
 
 // The first file that is not there with its size and SHA-256. KT_ENOTFOUND: all are there. KT_EINVAL, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_model_cache_missing(const char *folder, const kt_model_target_t *target, size_t *index);
-// Makes the folder and an empty fetch.part; *fd is the caller's. KT_EACCESS, KT_EDISK, KT_EIO, KT_EINVAL.
+// Makes the folder and an empty fetch.part; *fd is the caller's. KT_EWRITE, KT_EDISK, KT_EIO, KT_EINVAL.
 KT_MUST_USE kt_err_t kt_model_cache_begin(const char *folder, int *fd);
 // Checks the SHA-256 of fetch.part and gives it its name. KT_EMODEL: it has another; KT_EDISK, KT_EIO, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_model_cache_finish(const char *folder, int fd, const kt_model_file_t *file);

@@ -179,7 +179,7 @@ take_part(kt_model_sync_t *self, const command_t *part)
     if (!err && part->length > file->bytes - self->offset)
         err = KT_EMESSAGE;
     if (!err && pwrite(self->fd, part->bytes, part->length, (off_t)self->offset) != (ssize_t)part->length)
-        err = kt_file_err_of_errno();
+        err = kt_file_write_err_of_errno();
     if (err) {
         fail_target(self, err, file->name);
         return;

@@ -1,6 +1,7 @@
 #include "node/run/npy.h"
 
 #include "common/assert.h"
+#include "common/file.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -29,7 +30,7 @@ kt_npy_write(const char *path, const float *rows, size_t frames, size_t width)
 
     FILE *file = fopen(path, "wbe");
     if (!file)
-        return KT_EIO;
+        return kt_file_write_err_of_errno();
     bool written = fwrite(header, 1, sizeof header, file) == sizeof header &&
                    fwrite(rows, sizeof *rows, frames * width, file) == frames * width;
     int why = errno;
@@ -38,5 +39,5 @@ kt_npy_write(const char *path, const float *rows, size_t frames, size_t width)
         why     = errno;
     }
     errno = why;
-    return written ? KT_OK : why == ENOSPC || why == EDQUOT ? KT_EDISK : KT_EIO;
+    return written ? KT_OK : kt_file_write_err_of_errno();
 }

@@ -296,7 +296,7 @@ def a_plot_has_the_format_of_its_extension_and_several_files_make_a_sheet(folder
 def a_plot_that_cannot_be_made_is_told(folder):
     path = harness.clip(track(), folder / "a.ogg", seconds=2)
     done = kithara(folder, "plot", path, "--out", folder / "none/page.png")
-    expect(done.returncode == 1 and "EIO" in done.stderr, done.stderr)
+    expect(done.returncode == 1 and "ENOFILE: " in done.stderr and "none/page.png: No such file" in done.stderr, done.stderr)
     expect(kithara(folder, "plot", folder / "none.ogg").returncode == 1, "no file")
     expect(kithara(folder, "plot").returncode == 2, "wrong usage")
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import wave
 from pathlib import Path
 
 PROGRAM = None
@@ -166,10 +167,27 @@ class Command(unittest.TestCase):
             for argv in (("up",), ("run", never)):
                 code, _, err = self.kithara(*argv)
                 self.assertEqual(code, 1)
-                self.assertIn("/proc/none", err)
-                self.assertIn("set ANALYZER_STATE_DIR", err)
+                self.assertRegex(err, "^kithara: EWRITE: /proc/none\\S*: cannot be written: set ANALYZER_STATE_DIR")
+            code, _, err = self.kithara("keys", "token", "new")
+            self.assertEqual(code, 1)
+            self.assertRegex(err, "^kithara: EWRITE: keys: cannot be written: /proc/none/keys/allowed: give this user the right to write there")
         finally:
             self.env["ANALYZER_STATE_DIR"] = before
+
+    def test_what_cannot_be_written_is_named_with_the_remedy(self):
+        """/sys takes no file, not even from root."""
+        song = self.folder / "tone.wav"
+        with wave.open(str(song), "wb") as out:
+            out.setparams((1, 2, 22050, 0, "NONE", ""))
+            out.writeframes(b"\0\1" * 22050)
+        remedy = "give this user the right to write there, or name another place"
+        for argv, name in ((("analyze", "--frames", "/sys/none", song), "/sys/none"),
+                           (("analyze", "--click", "/sys/none.wav", song), "/sys/none.wav"),
+                           (("plot", song, "--out", "/sys/none.png"), "/sys/none.png"),
+                           (("keys", "new", "--out", "/sys/none"), "/sys/none/node")):
+            code, _, err = self.kithara(*argv)
+            self.assertNotEqual(code, 0)
+            self.assertRegex(err, f"(?m)^kithara: EWRITE: {name}: cannot be written: (.*: )?{remedy}$")
 
     def doctor(self, **settings):
         """Exit code and {subject: (word, text)}."""

@@ -1,5 +1,7 @@
 #include "coordinator/cli/analyze/click.h"
 
+#include "common/file.h"
+
 #include <endian.h>
 #include <math.h>
 #include <string.h>
@@ -60,8 +62,10 @@ kt_click_push(kt_click_t *self, const kt_media_info_t *media_info, const kt_chun
         self->rate_hz  = media_info->rate_hz;
         self->channels = media_info->channels;
         self->file     = fopen(self->path, "w+b");
-        if (!self->file)
-            return fail(self, KT_EIO, "cannot be created");
+        if (!self->file) {
+            const kt_err_t err = kt_file_write_err_of_errno();
+            return fail(self, err, kt_err_action(err));
+        }
         write_header(self);
     }
     const size_t values = chunk->audio.frames * self->channels;

@@ -181,7 +181,7 @@ check_output(const kt_analyze_opts_t *self, const kt_cli_t *cli)
             continue;
         code = self->recursive ? KT_EXIT_OK : check_names(self, cli);
         if (code == KT_EXIT_OK && mkdir(folders[i], 0777) != 0 && errno != EEXIST) {
-            (void)kt_cli_fail(KT_EIO, folders[i], strerror(errno));
+            (void)kt_cli_fail_write(folders[i], errno);
             code = KT_EXIT_USAGE;
         }
     }

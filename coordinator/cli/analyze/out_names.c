@@ -108,7 +108,7 @@ kt_out_names_make_folders(const char *stem)
     for (char *slash = folder; (slash = strchr(slash + 1, '/'));) {
         *slash = '\0';
         if (mkdir(folder, 0777) && errno != EEXIST)
-            return kt_file_err_of_errno();
+            return kt_file_write_err_of_errno();
         *slash = '/';
     }
     return KT_OK;

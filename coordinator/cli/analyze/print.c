@@ -1,3 +1,4 @@
+#include "common/file.h"
 #include "common/paths.h"
 #include "common/text.h"
 #include "coordinator/cli/analyze/analyze.h"
@@ -90,7 +91,7 @@ print_edit_list(const kt_analyze_printer_t *self, const json_t *document, kt_buf
     if (!good)
         snprintf(why, KT_EDIT_WHY, "%s: %s", dir, strerror(errno));
     kt_buf_clear(text);
-    return good ? KT_OK : errno == ENOSPC ? KT_EDISK : KT_EIO;
+    return good ? KT_OK : kt_file_write_err_of_errno();
 }
 
 // A failure, which has no features or those of a part: it is a row in CSV, an object with its error in Spotify's list,

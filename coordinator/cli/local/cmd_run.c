@@ -323,13 +323,10 @@ write_output_file(const run_t *run, const kt_results_ask_t *ask)
 {
     FILE *out = strcmp(run->out_path, "-") ? fopen(run->out_path, "we") : stdout;
     if (!out)
-        return kt_cli_fail(errno == EACCES   ? KT_EACCESS
-                           : errno == ENOSPC ? KT_EDISK
-                                             : KT_EIO,
-                           run->out_path, strerror(errno));
+        return kt_cli_fail_write(run->out_path, errno);
     int code = kt_results_write(run->cli, ask, out);
     if ((out == stdout ? fflush(out) : fclose(out)) && code == KT_EXIT_OK)
-        code = kt_cli_fail(errno == ENOSPC ? KT_EDISK : KT_EIO, run->out_path, strerror(errno));
+        code = kt_cli_fail_write(run->out_path, errno);
     return code;
 }
 
@@ -404,8 +401,8 @@ report_interruption(run_t *run, kt_err_t err, const char *why)
         return KT_EXIT_FAILED;  // the farm reported the reason
     if (run->client)
         return kt_client_fail(run->client, err);
-    if ((err == KT_ENOFILE || err == KT_EACCESS) && strcmp(why, run->dir.path) == 0)
-        return kt_cli_fail(err, why, "the state folder cannot be written: set ANALYZER_STATE_DIR to one of this user");
+    if (err == KT_EWRITE && strcmp(why, run->dir.path) == 0)
+        return kt_cli_fail(err, why, "set ANALYZER_STATE_DIR to a folder of this user");
     return kt_cli_fail(err, why, NULL);
 }
 

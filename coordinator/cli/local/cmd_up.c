@@ -54,8 +54,7 @@ kt_cmd_up(kt_cli_t *cli, int argc, char **argv)
     kt_farm_destroy(&farm);
     kt_folders_fini(&folders);
     kt_buf_fini(&home_root);
-    if ((err == KT_ENOFILE || err == KT_EACCESS) && !*why)  // of the files that a farm makes at its start
-        return kt_cli_fail(err, state,
-                           "the state folder cannot be written: set ANALYZER_STATE_DIR to one of this user");
+    if (err == KT_EWRITE && !*why)  // of the files that a farm makes at its start
+        return kt_cli_fail(err, state, "set ANALYZER_STATE_DIR to a folder of this user");
     return err == KT_ECLOSED ? KT_EXIT_FAILED : err ? kt_cli_fail(err, "up", why) : KT_EXIT_OK;
 }

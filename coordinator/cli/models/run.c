@@ -1,4 +1,5 @@
 // models input and models run: the preprocessing of one file, and one model on it.
+#include "common/file.h"
 #include "common/text.h"
 #include "coordinator/cli/models/models.h"
 #include "coordinator/cli/models/runner.h"
@@ -112,7 +113,7 @@ static kt_err_t
 write_outputs(const kt_model_output_t *outputs, const kt_model_result_t *result, const char *folder)
 {
     char     path[PATH];
-    kt_err_t err = mkdir(folder, 0777) == 0 || errno == EEXIST ? KT_OK : KT_EIO;
+    kt_err_t err = mkdir(folder, 0777) == 0 || errno == EEXIST ? KT_OK : kt_file_write_err_of_errno();
     for (size_t i = 0; !err && i < result->n; i++) {
         const int n = snprintf(path, sizeof path, "%s/%s.npy", folder, outputs[i].name);
         err         = n < 0 || (size_t)n >= sizeof path ? KT_EINVAL : kt_tensor_write(&result->values[i], path);

@@ -164,9 +164,9 @@ kt_tensor_write(const kt_tensor_t *self, const char *path)
     errno              = 0;
     FILE *file         = fopen(path, "wb");
     if (!file)
-        return kt_file_err_of_errno();
+        return kt_file_write_err_of_errno();
     bool written = fwrite(header, 1, HEADER, file) == HEADER &&
                    fwrite(self->values, sizeof *self->values, self->count, file) == self->count;
     written = fclose(file) == 0 && written;
-    return written ? KT_OK : kt_file_err_of_errno();
+    return written ? KT_OK : kt_file_write_err_of_errno();
 }

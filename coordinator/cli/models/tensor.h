@@ -24,4 +24,4 @@ const char *kt_tensor_shape(const kt_tensor_t *self, char out[128]);
 // 8-bit or float32 elements of a file, the former as whole numbers. bytes: KT_EFORMAT for other elements. KT_ENOFILE,
 // KT_EACCESS, KT_EIO, KT_EFORMAT, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_tensor_read(kt_tensor_t *out, const char *path, bool bytes, char why[KT_TENSOR_WHY]);
-KT_MUST_USE kt_err_t kt_tensor_write(const kt_tensor_t *self, const char *path);  // KT_EIO, KT_EACCESS, KT_EDISK
+KT_MUST_USE kt_err_t kt_tensor_write(const kt_tensor_t *self, const char *path);  // KT_EIO, KT_EWRITE, KT_EDISK

@@ -127,8 +127,8 @@ write_sheet(const plot_t *self)
     if (err) {
         if (out && !standard)
             (void)unlink(self->out);
-        return kt_cli_fail(err, standard ? "standard output" : self->out,
-                           saved && err != KT_EDISK ? strerror(saved) : NULL);
+        return err == KT_EIO ? kt_cli_fail_write(standard ? "standard output" : self->out, saved)
+                             : kt_cli_fail(err, standard ? "standard output" : self->out, NULL);
     }
     if (!standard && isatty(STDOUT_FILENO))
         kt_cli_say("%s", self->out);

@@ -46,7 +46,7 @@ make_key_pair(kt_cli_t *cli, const char *folder)
         return kt_cli_fail(KT_EINVAL, name, "the key exists: use another folder with --out");
     kt_err_t err = kt_curve_load_or_make(path, &pair);
     if (err)
-        return kt_cli_fail(err, path, "check the permissions of the folder");
+        return kt_cli_fail(err, path, err == KT_EWRITE ? kt_err_action(err) : NULL);
     json_t *json = kt_json_object();
     kt_json_set(json, "public_key", kt_json_text(pair.public_key));
     kt_json_set(json, "secret_file", kt_json_text(name));
@@ -98,7 +98,8 @@ open_here(kt_cli_t *cli, here_t *self, bool writer, char why[KT_LEDGER_WHY])
     if (!err)
         err = self->ledger->ops->fleet->read(self->ledger, &fleet);
     if (!err && (err = kt_keys_init(&self->keys, self->state_dir)))
-        snprintf(why, KT_LEDGER_WHY, "the lines of %.300s must be KEY NAME", self->keys.path);
+        snprintf(why, KT_LEDGER_WHY, "%.300s: %s", self->keys.path,
+                 err == KT_EINVAL ? "its lines must be KEY NAME" : kt_err_action(err));
     if (!err)
         err = kt_keys_overrule(&self->keys, fleet.keys, fleet.n_keys, kt_clock_wall_ms(), &changed);
     kt_fleet_fini(&fleet);

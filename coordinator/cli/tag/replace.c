@@ -17,13 +17,18 @@
 
 enum { NAMES = 64 << 10, VALUE = 64 << 10, BLOCK = 1 << 20 };
 
-// The error of the last system call.
+// The error of the last system call, which was to read or to write.
 static kt_err_t
-system_error(char why[KT_REPLACE_WHY], const char *what)
+read_error(char why[KT_REPLACE_WHY], const char *what)
 {
-    const int      error = errno;
-    const kt_err_t err   = error == EDQUOT || error == EFBIG ? KT_EDISK : kt_file_err_of_errno();
-    return kt_text_explain(why, KT_REPLACE_WHY, err, "%s: %s", what, strerror(error));
+    return kt_text_explain(why, KT_REPLACE_WHY, kt_file_err_of_errno(), "%s: %s", what, strerror(errno));
+}
+
+static kt_err_t
+write_error(char why[KT_REPLACE_WHY], const char *what)
+{
+    const kt_err_t err = errno == EFBIG ? KT_EDISK : kt_file_write_err_of_errno();
+    return kt_text_explain(why, KT_REPLACE_WHY, err, "%s: %s", what, strerror(errno));
 }
 
 // A link may lead to a file of its own folder, or below it.
@@ -39,12 +44,12 @@ find_path(kt_replace_t *self, const char *path, char why[KT_REPLACE_WHY])
     if (slash)
         slash[slash == folder] = '\0';
     if (!realpath(slash ? folder : ".", real) || lstat(path, &facts))
-        return system_error(why, "it cannot be opened");
+        return read_error(why, "it cannot be opened");
     const char  *name   = slash ? path + (strrchr(path, '/') - path) + 1 : path;
     const size_t length = strcmp(real, "/") ? strlen(real) : 0;
     if (S_ISLNK(facts.st_mode)) {
         if (!realpath(path, self->path))
-            return system_error(why, "the link leads nowhere");
+            return read_error(why, "the link leads nowhere");
         if (strncmp(self->path, real, length) != 0 || self->path[length] != '/')
             return kt_text_explain(why, KT_REPLACE_WHY, KT_EINVAL, "a link out of its folder: name the file itself");
     } else if ((size_t)snprintf(self->path, sizeof self->path, "%.*s/%s", (int)length, real, name) >=
@@ -65,9 +70,9 @@ check_facts(const kt_replace_t *self, char why[KT_REPLACE_WHY])
                                "it has %lu hard links, and the others would keep the old tags",
                                (unsigned long)self->facts.st_nlink);
     if (!(self->facts.st_mode & 0222) || faccessat(self->folder_fd, self->name, W_OK, AT_EACCESS))
-        return kt_text_explain(why, KT_REPLACE_WHY, KT_EACCESS, "the file is read-only");
+        return kt_text_explain(why, KT_REPLACE_WHY, KT_EWRITE, "the file is read-only");
     if (faccessat(self->folder_fd, ".", W_OK | X_OK, AT_EACCESS))
-        return kt_text_explain(why, KT_REPLACE_WHY, KT_EACCESS, "its folder is read-only");
+        return kt_text_explain(why, KT_REPLACE_WHY, KT_EWRITE, "its folder is read-only");
     return KT_OK;
 }
 
@@ -109,7 +114,7 @@ kt_replace_open(kt_replace_t *self, const char *path, bool lock, char why[KT_REP
     if (self->folder_fd >= 0)
         self->fd = openat(self->folder_fd, self->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (self->fd < 0 || fstat(self->fd, &self->facts))
-        return system_error(why, "it cannot be opened");
+        return read_error(why, "it cannot be opened");
     err = check_facts(self, why);
     return err || !lock ? err : take_lock(self, why);
 }
@@ -186,10 +191,10 @@ kt_replace_copy(kt_replace_t *self, char why[KT_REPLACE_WHY])
     const struct stat *facts = &self->facts;
     self->copy_fd            = open_copy(self);
     if (self->copy_fd < 0 || copy_content(self))
-        return system_error(why, "the copy cannot be written");
+        return write_error(why, "the copy cannot be written");
     if (fchown(self->copy_fd, facts->st_uid, facts->st_gid) || copy_attributes(self) ||
         fchmod(self->copy_fd, facts->st_mode & 07777))
-        return system_error(why, "owner, mode or attributes cannot be kept");
+        return write_error(why, "owner, mode or attributes cannot be kept");
     return KT_OK;
 }
 
@@ -199,7 +204,7 @@ give_name(kt_replace_t *self, char why[KT_REPLACE_WHY])
     char from[64];
     snprintf(from, sizeof from, "/proc/self/fd/%d", self->copy_fd);
     self->named = self->named || !linkat(AT_FDCWD, from, self->folder_fd, self->temp, AT_SYMLINK_FOLLOW);
-    return self->named ? KT_OK : system_error(why, "the copy cannot be named");
+    return self->named ? KT_OK : write_error(why, "the copy cannot be named");
 }
 
 static bool
@@ -218,7 +223,7 @@ kt_replace_commit(kt_replace_t *self, const struct timespec *time, kt_replace_fn
     const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, time ? *time : (struct timespec){.tv_nsec = UTIME_NOW}};
     struct stat           facts;
     if (futimens(self->copy_fd, times) || fsync(self->copy_fd) || fstat(self->copy_fd, &facts))
-        return system_error(why, "the copy cannot be written");
+        return write_error(why, "the copy cannot be written");
     kt_err_t err = before(context, &facts);
     if (!err)
         err = give_name(self, why);
@@ -227,9 +232,9 @@ kt_replace_commit(kt_replace_t *self, const struct timespec *time, kt_replace_fn
     if (!is_unchanged(self))
         return kt_text_explain(why, KT_REPLACE_WHY, KT_EAGAIN, "it was changed meanwhile by another program");
     if (renameat(self->folder_fd, self->temp, self->folder_fd, self->name))
-        return system_error(why, "the copy cannot take its place");
+        return write_error(why, "the copy cannot take its place");
     self->named = false;
-    return fsync(self->folder_fd) ? system_error(why, "its folder cannot be written") : KT_OK;
+    return fsync(self->folder_fd) ? write_error(why, "its folder cannot be written") : KT_OK;
 }
 
 void

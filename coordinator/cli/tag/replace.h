@@ -24,9 +24,10 @@ typedef struct kt_replace {
 } kt_replace_t;
 
 // Opens the file. lock: no other process may open it so at the same time, and what an earlier one left behind is
-// removed. KT_ENOFILE, KT_EACCESS, KT_ENOTREGULAR, KT_EINVAL, KT_EAGAIN (another process has it); with why.
+// removed. KT_ENOFILE, KT_EACCESS, KT_EWRITE (it or its folder is read-only), KT_ENOTREGULAR, KT_EINVAL,
+// KT_EAGAIN (another process has it); with why.
 KT_MUST_USE kt_err_t kt_replace_open(kt_replace_t *self, const char *path, bool lock, char why[KT_REPLACE_WHY]);
-// Makes the copy, copy_fd. KT_EDISK, KT_EIO, KT_EACCESS (its owner or attributes cannot be kept).
+// Makes the copy, copy_fd. KT_EDISK, KT_EIO, KT_EWRITE (its owner or attributes cannot be kept).
 KT_MUST_USE kt_err_t kt_replace_copy(kt_replace_t *self, char why[KT_REPLACE_WHY]);
 // Called when the copy is on disk; facts: of the copy, as they will be. An error keeps the old file.
 typedef kt_err_t kt_replace_fn(void *context, const struct stat *facts);

@@ -82,7 +82,7 @@ write_line(kt_undo_t *self, const kt_buf_t *line)
         return err;
     errno = ENOSPC;  // of a write that is cut short
     return self->fd < 0 || write(self->fd, line->bytes, line->length) != (ssize_t)line->length || fdatasync(self->fd)
-               ? kt_file_err_of_errno()
+               ? kt_file_write_err_of_errno()
                : KT_OK;
 }
 

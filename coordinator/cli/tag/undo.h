@@ -23,7 +23,7 @@ typedef struct kt_undo {
 // first record; to one that is there records are added. KT_EINVAL: the path is too long.
 KT_MUST_USE kt_err_t kt_undo_init(kt_undo_t *self, const kt_settings_t *settings, const char *path);
 void                 kt_undo_fini(kt_undo_t *self);
-// Returns when the line is on disk. KT_EDISK, KT_EIO, KT_EACCESS, KT_ENOMEM.
+// Returns when the line is on disk. KT_EDISK, KT_EIO, KT_EWRITE, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_undo_add(kt_undo_t *self, const kt_undo_record_t *record, const kt_tag_format_t *format);
 
 typedef kt_err_t kt_undo_fn(void *context, const kt_undo_record_t *record);

@@ -30,7 +30,7 @@ kt_ledger_sqlite_backup(kt_ledger_t *ledger, const char *file, char why[KT_LEDGE
     }
     int fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
-        kt_err_t err = kt_file_err_of_errno();
+        kt_err_t err = kt_file_write_err_of_errno();
         snprintf(why, KT_LEDGER_WHY, "'%.300s' cannot be created: %s", part, strerror(errno));
         return err;
     }
@@ -51,7 +51,7 @@ kt_ledger_sqlite_backup(kt_ledger_t *ledger, const char *file, char why[KT_LEDGE
     int      closed = sqlite3_close(copy);
     kt_err_t err    = rc == SQLITE_OK && closed == SQLITE_OK ? KT_OK : (rc & 0xff) == SQLITE_FULL ? KT_EDISK : KT_EIO;
     if (!err && (fsync(fd) || link(part, file))) {
-        err = kt_file_err_of_errno();
+        err = kt_file_write_err_of_errno();
         snprintf(why, KT_LEDGER_WHY, "'%.300s' cannot be written", file);
     }
     close(fd);

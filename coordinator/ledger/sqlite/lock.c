@@ -38,9 +38,11 @@ kt_sqlite_resolve(const char *path, bool make, char out[KT_JOB_PATH], char why[K
     }
     if (folder && (!make || !kt_file_make_folders(path)) && resolve_name(path, folder, out))
         return KT_OK;
-    snprintf(why, KT_LEDGER_WHY, "the ledger '%.200s' cannot be opened (%s): name another one in DATABASE_URL", path,
-             folder ? strerror(errno) : "the name is too long");
-    return KT_EIO;
+    const kt_err_t err = make && folder ? kt_file_write_err_of_errno() : KT_EIO;
+    snprintf(why, KT_LEDGER_WHY, "the ledger '%.200s' cannot be %s (%s): %sname another one in DATABASE_URL", path,
+             make ? "made" : "opened", folder ? strerror(errno) : "the name is too long",
+             err == KT_EWRITE ? "give this user the right to write in its folder, or " : "");
+    return err;
 }
 
 // A lock of the open file description: it goes with the process, however that ends, and the file stays. The process
@@ -53,8 +55,10 @@ kt_sqlite_lock(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
     snprintf(path, sizeof path, "%s.lock", self->path);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
-        snprintf(why, KT_LEDGER_WHY, "the lock file '%.200s' cannot be created (%s)", path, strerror(errno));
-        return KT_EIO;
+        const kt_err_t err = kt_file_write_err_of_errno();
+        snprintf(why, KT_LEDGER_WHY, "the lock file '%.200s' cannot be created (%s): %s", path, strerror(errno),
+                 kt_err_action(err));
+        return err;
     }
 
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {

@@ -163,5 +163,5 @@ Test(replace, files_that_must_not_be_replaced_are_refused)
     cr_expect_str_eq(self.path, path);
     kt_replace_close(&self);
     cr_assert_eq(chmod(path, 0444), 0);
-    cr_expect_eq(kt_replace_open(&self, path, true, why), KT_EACCESS);
+    cr_expect_eq(kt_replace_open(&self, path, true, why), KT_EWRITE);
 }

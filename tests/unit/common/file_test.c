@@ -122,6 +122,13 @@ Test(file, folders_are_made_down_to_the_last_component)
     cr_assert_eq(rmdir(part), 0);
 }
 
+Test(file, folders_that_cannot_be_made_are_an_error_of_writing)
+{
+    static const char *const PATHS[] = {"/proc/none/file", "/sys/none/file", "/dev/null/none/file"};
+    for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS; i++)
+        cr_expect_eq(kt_file_make_folders(PATHS[i]), KT_EWRITE, "%s", PATHS[i]);
+}
+
 Test(file, errors_follow_errno)
 {
     static const struct {
@@ -131,6 +138,8 @@ Test(file, errors_follow_errno)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         errno = rows[i].number;
         cr_assert_eq(kt_file_err_of_errno(), rows[i].err);
+        errno = rows[i].number;
+        cr_assert_eq(kt_file_write_err_of_errno(), rows[i].err == KT_EACCESS ? KT_EWRITE : rows[i].err);
     }
 }
 
