@@ -245,12 +245,50 @@ see_framing(void *context, enum MHD_ValueKind kind, const char *name, const char
     return MHD_YES;
 }
 
+// libmicrohttpd cuts the block of headers into texts where it lies: a colon and each byte of a line's end become NUL.
+// So a text that does not reach the place at which the next one begins had a NUL of its own, or was folded over two
+// lines (RFC 9112, 5.2 and 5.5), and what it says is not what was sent.
+typedef struct lines {
+    const char *end;  // of the text before
+    ptrdiff_t   gap;  // bytes of a line's end: of the first line
+    bool        cut;
+} lines_t;
+
+static enum MHD_Result
+see_line(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    lines_t        *self = context;
+    const ptrdiff_t gap  = name - self->end;
+    self->gap            = self->gap ? self->gap : gap;
+    self->cut |= gap != self->gap || gap < 1 || gap > 2;
+    self->end = value ? value + strlen(value) : name;
+    return MHD_YES;
+}
+
+// method and version: of the first line, where they lie.
+static bool
+has_cut_line(struct MHD_Connection *connection, const char *method, const char *version)
+{
+    const union MHD_ConnectionInfo *block =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const char *end = block ? method + block->header_size : method;
+    if (version < method || version >= end)
+        return true;
+    lines_t lines = {.end = version + strlen(version)};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, see_line, &lines);
+    const ptrdiff_t rest = end - lines.end;  // the end of the last line, and an empty one
+    return lines.cut || (lines.gap ? rest != 2 * lines.gap : rest != 2 && rest != 4);
+}
+
 // What a proxy may read in another way, so that it ends the body elsewhere and takes what follows for another request
 // (RFC 9112, 5.1 and 6.3). NULL: nothing.
 static const char *
-find_ambiguity(struct MHD_Connection *connection, const char *version)
+find_ambiguity(struct MHD_Connection *connection, const char *method, const char *version)
 {
     framing_t framing = {0};
+    if (has_cut_line(connection, method, version))
+        return "a line of the request has a NUL byte or goes on in the next line";
     MHD_get_connection_values(connection, MHD_HEADER_KIND, see_framing, &framing);
     if (framing.lengths > 1)
         return "the length of the body is stated twice";
@@ -279,7 +317,7 @@ begin_exchange(kt_http_t *self, struct MHD_Connection *connection, const char *p
         write_error(&exchange->response, TOO_MANY_HEADERS, KT_EFULL, "a request has at most 64 headers");
         return MHD_YES;
     }
-    const char *ambiguity = find_ambiguity(connection, version);
+    const char *ambiguity = find_ambiguity(connection, method, version);
     if (ambiguity) {
         exchange->refused        = true;
         exchange->response.close = true;
