@@ -39,6 +39,7 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 2 : 4)
         bump[i] = second.banks[(uint64_t)run.bank * 3 * plan.bins + i];
     if (run.frames)
         ring.fill(pcm + run.pcm, 0, plan.hop, me);
+    ring.arrive();
     __syncthreads();
     for (unsigned f = 0; f < run.frames; f++) {
         float            *power = powers + f % group * plan.bins;
@@ -49,16 +50,17 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 2 : 4)
         };
         window.load<fft_t::THREADS>(ring, f * plan.hop, me.t, z);
         fft.run(z, cells, me.t);
-        kt_real_spectrum<float, POINTS>(z, cells, me.t, fft.real, take);
-        __syncthreads();
         if (f + 1 < run.frames)
             ring.fill(pcm + run.pcm, f + 1, plan.hop, me);
+        kt_real_spectrum<float, POINTS>(z, cells, me.t, fft.real, take);
+        __syncthreads();
         const unsigned made = f % group + 1;
         if (second.banks && (made == group || f + 1 == run.frames))
             kt_chroma_frames<CLASSES>(plan, powers, bump, made, (float *)(kt_shared + at.class_sum),
                                       second.out + (run.row + f + 1 - made) * plan.n_chroma, me);
         for (unsigned k = me.t; !second.banks && k < second.bins; k += me.threads)
             second.out[(run.row + f) * second.bins + k] = power[k];
+        ring.arrive();
         __syncthreads();
     }
 }

@@ -222,6 +222,7 @@ __launch_bounds__(POINTS / 8, 3072 / POINTS) kt_cqt_kernel(const __grid_constant
     fft_t          fft;
     fft.prepare(me.t);
     ring.fill(pcm, 0, hop, me);
+    ring.arrive();
     __syncthreads();
     for (unsigned f = 0; f < frames; f++) {
         kt_complex<float> z[8];
@@ -240,10 +241,10 @@ __launch_bounds__(POINTS / 8, 3072 / POINTS) kt_cqt_kernel(const __grid_constant
             z[i]              = {ring.at(at), ring.at(at + 1)};
         }
         fft.run(z, cells, me.t);
-        kt_real_spectrum<float, POINTS>(z, cells, me.t, fft.real, take);
-        __syncthreads();
         if (f + 1 < frames)
             ring.fill(pcm, f + 1, hop, me);
+        kt_real_spectrum<float, POINTS>(z, cells, me.t, fft.real, take);
+        __syncthreads();
         for (unsigned r = me.t; r < KT_CQT_PER_OCTAVE; r += me.threads) {
             const kt_complex<float> *bin = own.bin + own.row[r][0];
             const float             *w   = own.weight + own.row[r][2];
@@ -254,6 +255,7 @@ __launch_bounds__(POINTS / 8, 3072 / POINTS) kt_cqt_kernel(const __grid_constant
             }
             own.size[r] = __fsqrt_rn(fmaf(re, re, im * im));
         }
+        ring.arrive();
         __syncthreads();
         // The rows of a class: three, the first class's begin before the octave's first row (kt_cqt_class).
         for (unsigned c = me.t; c < KT_CQT_CLASSES; c += me.threads) {

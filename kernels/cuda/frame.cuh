@@ -8,6 +8,8 @@
 #include "kernels/cuda/fft.cuh"
 #include "kernels/cuda/tables.h"
 
+#include <cuda_pipeline_primitives.h>
+
 // A thread's position in its block.
 struct kt_thread {
     unsigned t, threads, lane, warp, warps;
@@ -39,12 +41,21 @@ struct kt_ring {
         return sample[i & mask];
     }
 
-    // What frame f needs and the frame before did not bring. No barrier.
+    // What frame f needs and the frame before did not bring, on its way until arrive: no thread waits for global memory
+    // meanwhile, and no register holds a sample (from sm_80 on; older devices copy at once). It replaces samples of the
+    // frame before, so the block's threads have read them, behind a barrier.
     __device__ __forceinline__ void fill(const float *pcm, unsigned f, unsigned hop, const kt_thread &me) const
     {
         const unsigned n = mask + 1, count = f == 0 || hop > n ? n : hop, from = f * hop + n - count;
         for (unsigned i = me.t; i < count; i += me.threads)
-            sample[(from + i) & mask] = pcm[from + i];
+            __pipeline_memcpy_async(&sample[(from + i) & mask], &pcm[from + i], sizeof *sample);
+        __pipeline_commit();
+    }
+
+    // The thread's own samples are there; those of the others behind the next barrier.
+    __device__ __forceinline__ static void arrive(void)
+    {
+        __pipeline_wait_prior(0);
     }
 };
 

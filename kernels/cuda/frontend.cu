@@ -1,10 +1,10 @@
 // First pass for n_fft 512 to 4096: samples in, rows out, nothing between in global memory.
 //
-// One block per run. Per frame: the hop's new samples into the ring, window and transform (fft.cuh), magnitudes into
-// shared memory, sums in registers, then one phase without barriers in which warps share the contrast's bands, rolloff
-// and peaks, and every thread makes mel bands. Every 32 frames one warp turns their sums into scalar rows, one lane per
-// frame. At 22,050 Hz and 2048/512 a frame moves 2 KiB in and 0.6 KiB out, the mel table and the samples that two runs
-// share add 5 %.
+// One block per run. Per frame: window and transform (fft.cuh), then the next frame's samples set out for the ring,
+// while magnitudes go into shared memory, sums in registers, then one phase without barriers in which warps share the
+// contrast's bands, rolloff and peaks, and every thread makes mel bands. Every 32 frames one warp turns their sums into
+// scalar rows, one lane per frame. At 22,050 Hz and 2048/512 a frame moves 2 KiB in and 0.6 KiB out, the mel table and
+// the samples that two runs share add 5 %.
 //
 // The transform is in double. The checks were run with float instead (kernel_check_cuda, 118 of 10417 failed):
 // bandwidth of a steady sound off by 2e-3, flatness by 1.4e-5, valleys by 3.5e-6, and other peaks than the reference's
@@ -33,9 +33,11 @@ kt_rows_of_run(const kt_cuda_tables_t &plan, const kt_cuda_layout_t &at, const k
     workspace.load_tables(me);
     if (run.frames)
         ring.fill(pcm + run.pcm, 0, plan.hop, me);
+    ring.arrive();
     __syncthreads();
     for (unsigned f = 0; f < run.frames; f++) {
         const unsigned begin = f * plan.hop;
+        const bool     more  = f + 1 < run.frames;
         kt_sums        sums  = {};
         if (wave)
             sums.add_wave(ring, begin, plan.n_fft, run, me);
@@ -48,15 +50,18 @@ kt_rows_of_run(const kt_cuda_tables_t &plan, const kt_cuda_layout_t &at, const k
             };
             window.template load<fft_t::THREADS>(ring, begin, me.t, z);
             fft.run(z, (kt_complex<T> *)kt_shared, me.t);
+            if (more)
+                ring.fill(pcm + run.pcm, f + 1, plan.hop, me);  // all threads have loaded theirs: run has barriers
             kt_real_spectrum<T, POINTS>(z, (kt_complex<T> *)kt_shared, me.t, fft.real, take);
         }
         sums.reduce(workspace.partial(), me);
         __syncthreads();
-        if (f + 1 < run.frames)
+        if (more && !spectral)
             ring.fill(pcm + run.pcm, f + 1, plan.hop, me);
         workspace.frame(f % 32, run.row + f, spectral, me);
+        ring.arrive();
         __syncthreads();
-        if (f % 32 == 31 || f + 1 == run.frames)
+        if (f % 32 == 31 || !more)
             workspace.flush(f % 32 + 1, run.row + f / 32 * 32, me);
     }
     workspace.write_maxima(run.segment, me);

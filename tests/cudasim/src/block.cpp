@@ -111,6 +111,7 @@ prepare(dim3 size)
     block.error                = 0;
     block.generation++;
     block.epoch++;
+    copies_begin_block();
     for (unsigned i = 0; i < block.threads; i++) {
         Lane *lane  = &block.lanes[i];
         lane->tid   = uint3{i % size.x, i / size.x % size.y, i / size.x / size.y};

@@ -86,12 +86,14 @@ void        warp_lane_left(unsigned index);
 bool        ordered_in_warp(const Warp *warp, unsigned me, unsigned other, uint32_t stamp);
 void        shared_begin_launch(void);
 void        shared_access(uintptr_t address, size_t bytes, bool write, bool atomic, const void *pc);
+void        shared_forget(uintptr_t address, size_t bytes);  // whole words: nothing has written them yet
 int         block_run(const cudasim_launch &launch, dim3 position, uint64_t *random);
 int         launch_run(const cudasim_launch &launch, int device);  // the sticky error, or 0
 void        attach_image(const cudasim_launch &launch);  // image.cpp: where the kernel's module and shared memory lie
 std::string shared_name(uintptr_t address);              // the variable that holds it, or the last one before it
 
-void spin(void);  // trace.cpp: lets the others run at times, for threads that wait for an atomic
+void copies_begin_block(void);  // trace.cpp: asynchronous copies
+void spin(void);                // trace.cpp: lets the others run at times, for threads that wait for an atomic
 
 // --- device.cpp
 // What the simulated devices are; shared_most: bytes that a block may have, 1 KB less than a multiprocessor (T4: as

@@ -134,6 +134,13 @@ outside(uintptr_t address, size_t bytes, bool write, const void *pc)
 }
 
 void
+shared_forget(uintptr_t address, size_t bytes)
+{
+    for (uintptr_t word = address; word < address + bytes; word += 4)
+        cells[(word - run.shared) / 4].written = 0;
+}
+
+void
 shared_access(uintptr_t address, size_t bytes, bool write, bool atomic, const void *pc)
 {
     size_t offset = address - run.shared;

@@ -387,3 +387,73 @@ cudasim_pause(void)
 {
     fibre_leave();
 }
+
+// Copies of each thread of the block that it has not waited for: the group that they were committed with.
+struct AsyncCopy {
+    uintptr_t to, from;
+    size_t    bytes, group;
+    bool      committed;
+};
+static std::vector<AsyncCopy> copies[MAX_THREADS];
+static size_t                 groups[MAX_THREADS];
+
+void
+cudasim::copies_begin_block(void)
+{
+    for (unsigned i = 0; i < block.threads; i++) {
+        copies[i].clear();
+        groups[i] = 0;
+    }
+}
+
+extern "C" void
+cudasim_copy_async(void *to, const void *from, size_t bytes, void *pc)
+{
+    const uintptr_t target = (uintptr_t)to, source = (uintptr_t)from;
+    if (bytes != 4 && bytes != 8 && bytes != 16) {
+        report(CUDASIM_BAD_ARGUMENT, target, bytes, {pc, nullptr, 0}, "an asynchronous copy of %zu bytes", bytes);
+        abandon(cudaErrorIllegalAddress);
+    }
+    if ((target | source) & (bytes - 1))
+        misaligned(target, bytes, true, pc);
+    if (target - run.shared >= run.shared_end - run.shared) {
+        report(CUDASIM_BAD_ARGUMENT, target, bytes, {pc, nullptr, 0}, "an asynchronous copy not into shared memory");
+        abandon(cudaErrorIllegalAddress);
+    }
+    shared_access(target, bytes, true, false, pc);
+    if (bytes == 4)
+        access<4, false>((void *)from, pc);
+    else
+        access_range(source, bytes, false, pc);
+    shared_forget(target, bytes);
+    copies[run.index].push_back({target, source, bytes, groups[run.index], false});
+}
+
+extern "C" void
+cudasim_copy_commit(void)
+{
+    for (auto &copy : copies[run.index])
+        copy.committed = true;
+    groups[run.index]++;
+}
+
+// Waits for all groups but the last `prior` ones. The samples come now, and with them a write that others must not be
+// in the middle of reading.
+extern "C" void
+cudasim_copy_wait(size_t prior, void *pc)
+{
+    std::vector<AsyncCopy> later;
+    const bool             counted = counting_banks;
+    counting_banks                 = false;  // they were, at the call
+    for (const auto &copy : copies[run.index]) {
+        if (!copy.committed || copy.group + prior >= groups[run.index]) {
+            later.push_back(copy);
+            continue;
+        }
+        shared_access(copy.to, copy.bytes, true, false, pc);
+        run.counters.shared_accesses--;
+        memcpy((void *)copy.to, (const void *)copy.from, copy.bytes);
+    }
+    copies[run.index] = std::move(later);
+    counting_banks    = counted;
+}

@@ -1,6 +1,8 @@
 // Kernels that use shared memory wrongly.
 #include "cases.h"
 
+#include <cuda_pipeline_primitives.h>
+
 __global__ void
 no_barrier(float *out)
 {
@@ -320,4 +322,84 @@ shared_of_the_block_before(void)
     KT_LAUNCH(counts_on, 4, 32, 0, nullptr, out);
     run_it();
     cudaFree(out);
+}
+
+// Samples come by asynchronous copies; what is missing depends on the case.
+template <bool WAITS, bool BARRIER>
+__global__ void
+copies(float *out, const float *in)
+{
+    __shared__ float row[64];
+    __pipeline_memcpy_async(&row[threadIdx.x], &in[threadIdx.x], sizeof *row);
+    __pipeline_commit();
+    if (WAITS)
+        __pipeline_wait_prior(0);
+    if (BARRIER)
+        __syncthreads();
+    out[threadIdx.x] = row[63 - threadIdx.x];
+}
+
+// The next samples set out while others still read the last ones.
+template <bool BARRIER>
+__global__ void
+copies_ahead(float *out, const float *in)
+{
+    __shared__ float row[64];
+    float            sum = 0;
+    row[threadIdx.x]     = in[threadIdx.x];
+    __syncthreads();
+    for (unsigned i = 1; i < 4; i++) {
+        sum += row[63 - threadIdx.x];
+        if (BARRIER)
+            __syncthreads();
+        __pipeline_memcpy_async(&row[threadIdx.x], &in[64 * i + threadIdx.x], sizeof *row);
+        __pipeline_commit();
+        sum += 1;  // work that needs no sample
+        __pipeline_wait_prior(0);
+        __syncthreads();
+    }
+    out[threadIdx.x] = sum;
+}
+
+template <class KERNEL>
+static std::vector<float>
+run_copies(KERNEL kernel)
+{
+    std::vector<float> samples(256);
+    for (size_t i = 0; i < samples.size(); i++)
+        samples[i] = (float)i;
+    float *in = device_copy(samples), *out = device_memory<float>(64);
+    KT_LAUNCH(kernel, 1, 64, 0, nullptr, out, in);
+    run_it();
+    std::vector<float> got(64, -1.F);
+    (void)cudaMemcpy(got.data(), out, 64 * sizeof(float), cudaMemcpyDeviceToHost);
+    cudaFree(in);
+    cudaFree(out);
+    return got;
+}
+
+void
+copy_without_a_wait(void)
+{
+    (void)run_copies(copies<false, true>);
+}
+
+void
+copy_seen_without_a_barrier(void)
+{
+    (void)run_copies(copies<true, false>);
+}
+
+void
+copy_over_what_others_read(void)
+{
+    (void)run_copies(copies_ahead<false>);
+}
+
+void
+right_copies_ahead(void)
+{
+    const std::vector<float> got = run_copies(copies_ahead<true>);
+    for (int i = 0; i < 64; i++)
+        EXPECT(got[i] == (float)(3 * (63 - i) + 64 + 128 + 3));
 }
