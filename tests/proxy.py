@@ -9,7 +9,8 @@ CHUNK = 1 << 16
 
 class Proxy:
     """with Proxy(target_port) as proxy: connect to proxy.port. hold(up=True, down=True): from the client to the server,
-    and back; release(): what was held passes again; cut(): ends every connection and refuses new ones until release()."""
+    and back; hold_after(words): replies, from where a client sends these bytes, which sets `held`; release(): what was held
+    passes again; cut(): ends every connection and refuses new ones until release(). sent: the first that clients sent."""
 
     def __init__(self, target_port):
         self.target = ("127.0.0.1", target_port)
@@ -18,7 +19,8 @@ class Proxy:
         self.port = self.listener.getsockname()[1]
         self.wake_out, self.wake_in = socket.socketpair()
         self.lock = threading.Lock()
-        self.wanted = {"hold": frozenset(), "cut": False, "end": False}
+        self.wanted = {"hold": frozenset(), "cut": False, "end": False, "after": b""}
+        self.held, self.sent = threading.Event(), b""
         self.holds = frozenset()
         self.peers = {}  # socket -> (other end, direction, bytes on their way to the other end)
         self.selector = selectors.DefaultSelector()
@@ -42,11 +44,15 @@ class Proxy:
     def hold(self, up=True, down=True):
         self.tell(hold=frozenset([name for name, on in (("up", up), ("down", down)) if on]))
 
+    def hold_after(self, words):
+        self.held.clear()
+        self.tell(after=words)
+
     def cut(self):
         self.tell(cut=True)
 
     def release(self):
-        self.tell(hold=frozenset(), cut=False)
+        self.tell(hold=frozenset(), cut=False, after=b"")
 
     # The thread
 
@@ -69,7 +75,7 @@ class Proxy:
         if wanted["cut"] or wanted["end"]:
             for end in list(self.peers):
                 self.drop(end)
-        self.refusing = wanted["cut"]
+        self.refusing, self.after = wanted["cut"], wanted["after"]
         for end in self.peers:
             self.watch(end)
         if wanted["end"]:
@@ -77,7 +83,16 @@ class Proxy:
             self.selector.close()
         return not wanted["end"]
 
-    refusing = False
+    refusing, after = False, b""
+
+    def look_for_words(self, data):
+        if len(self.sent) < CHUNK:
+            self.sent += data
+        if self.after and self.after in data:
+            self.after, self.holds = b"", frozenset(["down"])
+            for end in self.peers:
+                self.watch(end)
+            self.held.set()
 
     def accept(self):
         try:
@@ -122,6 +137,8 @@ class Proxy:
                 if not data:
                     self.drop(end)
                     return
+                if direction == "up":
+                    self.look_for_words(data)
                 waiting += data
                 self.send(other, waiting)
             if events & selectors.EVENT_WRITE:

@@ -3,6 +3,7 @@
 was acknowledged is lost, nothing happens twice, and every error names a remedy."""
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -114,14 +115,17 @@ def a_commit_without_an_answer_is_asked_about_and_happens_once(folder):
         migrated(folder, server)
         url = f"postgresql://kithara@127.0.0.1:{proxy.port}/postgres"
         load = Load(url, "one", 30000)
-        for round_ in range(110):  # whether replies are held before a COMMIT or before its facts are read is chance
+        load.reach(250)
+        commit = re.search(rb"(k[0-9]+)\0COMMIT\0", proxy.sent).group(1)  # the name of the prepared statement
+        for _ in range(10):
             load.reach(load.stored + 250)  # it works again: else the hold would meet its connecting
-            proxy.hold(up=False, down=True)  # requests arrive, replies do not
+            proxy.hold_after(b"\0" + commit + b"\0")  # which arrives; its reply does not
+            expect(proxy.held.wait(60), "no COMMIT was sent")
             time.sleep(0.1)  # the server works on it meanwhile; the cut comes whether it has finished or not
+            before = len(load.errors())
             proxy.cut()
+            until(lambda: len(load.errors()) > before, 60, "the error")
             proxy.release()
-            if load.errors("EUNKNOWN_COMMIT") and round_ > 8:
-                break
         load.end()
         expect(load.errors("EUNKNOWN_COMMIT"), "no commit was left without its answer")
         audit(folder, server.url, 30000)
