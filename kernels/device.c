@@ -99,6 +99,28 @@ kt_device_begin_rises(kt_device_t *self, const kt_plan_t *plan, const kt_rise_sp
 }
 
 kt_err_t
+kt_device_begin_bass(kt_device_t *self, kt_bass_t *bass, const kt_bass_span_t *span, uint16_t *out,
+                     kt_device_job_t **job_p)
+{
+    *job_p = NULL;
+    if (self->ops->begin_bass)
+        return self->ops->begin_bass(self, bass, span, out, job_p);
+    kt_bass_rows(bass, span, out);
+    return KT_OK;
+}
+
+kt_err_t
+kt_device_begin_cents(kt_device_t *self, kt_cents_counter_t *counter, const float *samples, size_t n, kt_cents_t *out,
+                      kt_device_job_t **job_p)
+{
+    *job_p = NULL;
+    if (self->ops->begin_cents)
+        return self->ops->begin_cents(self, counter, samples, n, out, job_p);
+    kt_cents_count(counter, samples, n, out);
+    return KT_OK;
+}
+
+kt_err_t
 kt_device_end(kt_device_t *self, kt_device_job_t **job_p)
 {
     return *job_p ? self->ops->end(self, job_p) : KT_OK;

@@ -3,6 +3,8 @@
 // within the published tolerance. A device keeps no state of a stream: the caller supplies the overlap.
 #pragma once
 
+#include "kernels/audio/bass.h"
+#include "kernels/audio/cents.h"
 #include "kernels/audio/columns.h"
 #include "kernels/audio/rises.h"
 #include "kernels/audio/rows.h"
@@ -59,6 +61,12 @@ KT_MUST_USE kt_err_t kt_device_begin_chroma_cqt(kt_device_t *self, const kt_plan
 // Rises of the span's mel rows, out: [frames][KT_RISE_WIDTH] (kernels/audio/rises.h).
 KT_MUST_USE kt_err_t kt_device_begin_rises(kt_device_t *self, const kt_plan_t *plan, const kt_rise_span_t *span,
                                            uint16_t *out, kt_device_job_t **job_p);
+// Rows of the bass, out: [rows][KT_BASS_WIDTH] (kernels/audio/bass.h). `bass` is used by the processor alone.
+KT_MUST_USE kt_err_t kt_device_begin_bass(kt_device_t *self, kt_bass_t *bass, const kt_bass_span_t *span, uint16_t *out,
+                                          kt_device_job_t **job_p);
+// Spectral peaks of n samples in cents (kernels/audio/cents.h). `counter` is used by the processor alone.
+KT_MUST_USE kt_err_t kt_device_begin_cents(kt_device_t *self, kt_cents_counter_t *counter, const float *samples,
+                                           size_t n, kt_cents_t *out, kt_device_job_t **job_p);
 KT_MUST_USE kt_err_t kt_device_end(kt_device_t *self, kt_device_job_t **job_p);
 void                 kt_device_cancel(kt_device_t *self, kt_device_job_t **job_p);
 // True: the job is over, end does not wait. Else done is called once when it is, by a thread that holds a lock: it may

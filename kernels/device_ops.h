@@ -19,6 +19,10 @@ typedef struct kt_device_ops {
                                  size_t frames, float *out, kt_device_job_t **job_p);
     kt_err_t (*begin_rises)(kt_device_t *self, const kt_plan_t *plan, const kt_rise_span_t *span, uint16_t *out,
                             kt_device_job_t **job_p);
+    kt_err_t (*begin_bass)(kt_device_t *self, kt_bass_t *bass, const kt_bass_span_t *span, uint16_t *out,
+                           kt_device_job_t **job_p);
+    kt_err_t (*begin_cents)(kt_device_t *self, kt_cents_counter_t *counter, const float *samples, size_t n,
+                            kt_cents_t *out, kt_device_job_t **job_p);
     void (*keep_samples)(kt_device_t *self, bool keep);
     kt_err_t (*end)(kt_device_t *self, kt_device_job_t **job_p);
     void (*cancel)(kt_device_job_t **job_p);

@@ -8,13 +8,11 @@ struct kt_power_spectra {
     void               *scratch;
 };
 
-// Nothing but the transform's tables is used of the plan, so its bands are as few as a plan may have.
 kt_err_t
 kt_power_spectra_new(kt_power_spectra_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz, uint32_t n_fft,
                      uint32_t hop)
 {
-    const kt_frontend_opts_t opts = {
-        .rate_hz = rate_hz, .n_fft = n_fft, .hop = hop, .n_mels = 1, .n_mfcc = 1, .n_chroma = 12};
+    const kt_frontend_opts_t opts = kt_power_spectra_opts(rate_hz, n_fft, hop);
     kt_power_spectra_t *self = calloc(1, sizeof *self);
     kt_err_t            err  = self ? kt_plan_new(&self->plan, &opts) : KT_ENOMEM;
     if (err)

@@ -11,6 +11,13 @@
 
 typedef struct kt_power_spectra kt_power_spectra_t;
 
+// The plan of such frames: nothing but the transform's tables is used of it, so its bands are as few as a plan may have.
+static inline kt_frontend_opts_t
+kt_power_spectra_opts(uint32_t rate_hz, uint32_t n_fft, uint32_t hop)
+{
+    return (kt_frontend_opts_t){
+        .rate_hz = rate_hz, .n_fft = n_fft, .hop = hop, .n_mels = 1, .n_mfcc = 1, .n_chroma = 12};
+}
 // ops: borrowed, of one instruction set. n_fft: a power of two from 256 to 16384. KT_EINVAL, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_power_spectra_new(kt_power_spectra_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz,
                                           uint32_t n_fft, uint32_t hop);

@@ -35,6 +35,9 @@ typedef struct kt_module {
     // range.own bring filters into their state and are not counted; those after range.end are skipped. NULL: not
     // needed.
     kt_err_t (*push)(void *state, const float *pcm, size_t frames);
+    // The segment that closes next, with at least one frame: its samples and the rows of the first pass are there, and
+    // nothing derived. Begins what a device computes of them, which `segment` waits for. NULL: not needed.
+    kt_err_t (*begin)(void *state, const kt_segment_t *segment);
     // A closed segment with at least one frame, in order. NULL: not needed.
     kt_err_t (*segment)(void *state, const kt_segment_t *segment);
     // Const. A snapshot calls it in a copy of the process (node/run/snapshot.h); no module depends on that. A value

@@ -34,7 +34,8 @@ struct kt_segment {
     kt_device_job_t    *job;      // rows that are on their way; NULL: none
     kt_device_job_t    *cqt_job;  // constant-Q chroma, likewise
     size_t              pending;  // frames of it
-    bool                closing;  // between begin_close and close
+    bool                closing;   // between begin_close and begin_derived
+    bool                deriving;  // between begin_derived and close
     kt_spectral_peaks_t pitches, cqt_pitches;
     int64_t             spectral_us, chroma_us;
 };
@@ -423,9 +424,8 @@ derive_rows(kt_segment_t *self)
     return err;
 }
 
-// A GPU computes both kinds of chroma while the CPU does the rest.
 kt_err_t
-kt_segment_close(kt_segment_t *self)
+kt_segment_begin_derived(kt_segment_t *self)
 {
     kt_err_t err = self->closing ? KT_OK : kt_segment_begin_close(self);
     if (!err)
@@ -434,14 +434,25 @@ kt_segment_close(kt_segment_t *self)
     for (int m = KT_ROWS; m < KT_MATRICES && !err; m++)
         if (self->reads & KT_READS(m))
             err = grow_matrix(self, m, self->frames);
+    self->deriving = !err;
     if (err || self->frames == 0)
         return err;
     if (self->reads & KT_READS(KT_MATRIX_CHROMA))
         err = begin_chroma(self);
     if (!err && self->reads & KT_READS(KT_MATRIX_CHROMA_CQT))
         err = begin_cqt(self);
-    if (!err)
-        err = derive_rows(self);
+    return err;
+}
+
+// A GPU computes both kinds of chroma while the CPU does the rest.
+kt_err_t
+kt_segment_close(kt_segment_t *self)
+{
+    kt_err_t err   = self->deriving ? KT_OK : kt_segment_begin_derived(self);
+    self->deriving = false;
+    if (err || self->frames == 0)
+        return err;
+    err = derive_rows(self);
     if (!err)
         err = end_chroma(self);
     return err ? err : end_cqt(self);

@@ -61,7 +61,9 @@ size_t kt_segment_padding(const kt_segment_t *self);  // zeros that follow the l
 KT_MUST_USE kt_err_t kt_segment_begin_close(kt_segment_t *self);
 // Between the two: true where close has nothing to wait for. Else done is called once, as kt_device_watch says.
 bool kt_segment_watch(kt_segment_t *self, kt_device_done_fn *done, void *context);
-// The rows that are left and everything derived. KT_ENOMEM.
+// The rows that are left; starts what is derived of them on the device. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_segment_begin_derived(kt_segment_t *self);
+// Everything derived; begins what was not begun. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_segment_close(kt_segment_t *self);
 void                 kt_segment_next(kt_segment_t *self);  // after close: the next one, with frames of this one
 

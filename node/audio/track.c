@@ -178,10 +178,19 @@ output_frames(const kt_analysis_t *self)
     }
 }
 
+// What modules begin of a segment is computed by a GPU beside what close derives.
 static kt_err_t
 close_segment(kt_analysis_t *self)
 {
-    kt_err_t err = kt_segment_close(self->segment);
+    kt_err_t err = kt_segment_begin_derived(self->segment);
+    for (size_t m = 0; m < KT_MODULES && !err && kt_segment_frames(self->segment) > 0; m++) {
+        int64_t start = kt_clock_us();
+        if (self->wanted[m] && kt_modules[m]->begin)
+            err = kt_modules[m]->begin(self->module[m], self->segment);
+        self->stages.modules[m] += kt_clock_us() - start;
+    }
+    if (!err)
+        err = kt_segment_close(self->segment);
     if (err || kt_segment_frames(self->segment) == 0)
         return err;
     self->segments++;

@@ -15,7 +15,11 @@ static const double MOST_ALONE = 0.7;
 static const double LEAST_FOCUS = 0.02;
 
 typedef struct key {
-    kt_pitch_classes_t *classes;  // NULL: not defined at this rate
+    kt_device_t        *device;   // borrowed
+    kt_cents_counter_t *counter;  // NULL: not defined at this rate
+    kt_device_job_t    *job;      // of the segment that is closing; NULL: there is none, or it is over
+    kt_cents_t          cents;  // of the segment
+    kt_pitch_classes_t  classes;
 } kt_key_module_t;
 
 static void
@@ -24,7 +28,8 @@ key_destroy(void **state)
     kt_key_module_t *self = *state;
     if (!self)
         return;
-    kt_pitch_classes_destroy(&self->classes);
+    kt_device_cancel(self->device, &self->job);
+    kt_cents_counter_destroy(&self->counter);
     free(self);
     *state = NULL;
 }
@@ -35,7 +40,8 @@ key_new(void **state, const kt_stream_t *stream)
     kt_key_module_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    kt_err_t err = stream->channels ? kt_pitch_classes_new(&self->classes, kt_device_isa(stream->device)->rows,
+    self->device = stream->device;
+    kt_err_t err = stream->channels ? kt_cents_counter_new(&self->counter, kt_device_isa(stream->device)->rows,
                                                            kt_plan_opts(stream->plan)->rate_hz)
                                     : KT_OK;
     if (err == KT_ENOMEM) {
@@ -47,20 +53,33 @@ key_new(void **state, const kt_stream_t *stream)
 }
 
 static kt_err_t
-key_fold(void *state, const kt_segment_t *segment)
+key_begin(void *state, const kt_segment_t *segment)
 {
     kt_key_module_t *self = state;
     size_t           n;
     const float     *samples = kt_segment_samples(segment, &n);
-    return self->classes ? kt_pitch_classes_fold(self->classes, samples, n) : KT_OK;
+    kt_err_t         err     = KT_OK;
+    if (self->counter)
+        err = kt_device_begin_cents(self->device, self->counter, samples, n, &self->cents, &self->job);
+    return err;
+}
+
+static kt_err_t
+key_fold(void *state, const kt_segment_t *segment)
+{
+    kt_key_module_t *self = state;
+    const kt_err_t   err  = kt_device_end(self->device, &self->job);
+    (void)segment;
+    if (!err && self->counter)
+        kt_pitch_classes_fold(&self->classes, &self->cents);
+    return err;
 }
 
 static kt_err_t
 key_merge(void **state, void **next)
 {
     kt_key_module_t *self = *state, *later = *next;
-    if (self->classes)
-        kt_pitch_classes_merge(self->classes, later->classes);
+    kt_pitch_classes_merge(&self->classes, &later->classes);
     return KT_OK;
 }
 
@@ -85,19 +104,19 @@ key_finish(const void *state, kt_document_t *document)
 {
     const kt_key_module_t *self = state;
     double                 profile[KT_PITCH_CLASSES], sum = 0;
-    if (!self->classes) {
+    if (!self->counter) {
         write_nulls(document, "no sound, or an analysis rate below 8000 Hz");
         return KT_OK;
     }
-    kt_pitch_classes_profile(self->classes, profile);
+    kt_pitch_classes_profile(&self->classes, profile);
     for (int c = 0; c < KT_PITCH_CLASSES; c++)
         sum += profile[c];
-    if (sum <= 0 || kt_pitch_classes_focus(self->classes) < LEAST_FOCUS) {
+    if (sum <= 0 || kt_pitch_classes_focus(&self->classes) < LEAST_FOCUS) {
         write_nulls(document, sum <= 0 ? "silence" : "no pitch: the peaks keep to no scale");
         return KT_OK;
     }
-    kt_document_real(document, KT_FEATURE_MIR_tuning, kt_pitch_classes_tuning(self->classes));
-    if (kt_pitch_classes_alone(self->classes) > MOST_ALONE) {
+    kt_document_real(document, KT_FEATURE_MIR_tuning, kt_pitch_classes_tuning(&self->classes));
+    if (kt_pitch_classes_alone(&self->classes) > MOST_ALONE) {
         write_key_nulls(document, "one pitch class alone sounds, which is part of many keys");
         return KT_OK;
     }
@@ -117,6 +136,7 @@ const kt_module_t kt_module_key = {
     .options = KT_OPTION_MIR,
     .reads   = KT_READS_SAMPLES,
     .new     = key_new,
+    .begin   = key_begin,
     .segment = key_fold,
     .finish  = key_finish,
     .merge   = key_merge,

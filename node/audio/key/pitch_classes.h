@@ -1,25 +1,22 @@
 // kt_pitch_classes -- how much of each pitch class a recording has: a harmonic pitch class profile (Gomez 2006, "Tonal
-// description of music audio signals") of the spectral peaks of long frames, each segment in its own tuning; and
-// how the peaks deviate from the semitones. State: a few kilobytes whatever the length. One thread.
+// description of music audio signals") of the spectral peaks of its segments (kernels/audio/cents.h), each in its own
+// tuning: a semitone takes the cents within half a semitone around it under a cos^2 window. And how the peaks deviate
+// from the semitones. A few kilobytes whatever the length. One thread.
 #pragma once
 
-#include "common/err.h"
-#include "kernels/audio/ops.h"
-
-#include <stddef.h>
-#include <stdint.h>
+#include "kernels/audio/cents.h"
 
 enum { KT_PITCH_CLASSES = 12 };
 
-typedef struct kt_pitch_classes kt_pitch_classes_t;
+// Zeroed: nothing yet.
+typedef struct kt_pitch_classes {
+    double   classes[KT_PITCH_CLASSES], own[KT_PITCH_CLASSES];  // own: without harmonics
+    double   tuning[KT_CENTS_SEMITONE];
+    uint64_t peaks;
+} kt_pitch_classes_t;
 
-// ops: borrowed. KT_EINVAL: a rate at which nothing of this is defined (below 8000 Hz); KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_pitch_classes_new(kt_pitch_classes_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz);
-void                 kt_pitch_classes_destroy(kt_pitch_classes_t **self_p);
-
-// The samples of one segment, finite. KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_pitch_classes_fold(kt_pitch_classes_t *self, const float *samples, size_t n);
-
+// The peaks of one segment.
+void kt_pitch_classes_fold(kt_pitch_classes_t *self, const kt_cents_t *cents);
 // Appends what `next` has counted of the same stream.
 void kt_pitch_classes_merge(kt_pitch_classes_t *self, const kt_pitch_classes_t *next);
 

@@ -67,8 +67,8 @@ kt_envelope_frames(const kt_plan_t *plan, uint64_t samples)
 }
 
 kt_err_t
-kt_envelope_rises(kt_device_t *device, const kt_plan_t *plan, const float *samples, uint64_t first, size_t n,
-                  uint16_t *out)
+kt_envelope_begin_rises(kt_device_t *device, const kt_plan_t *plan, const float *samples, uint64_t first, size_t n,
+                        uint16_t *out, kt_device_job_t **job_p)
 {
     const kt_frontend_opts_t *opts  = kt_plan_opts(plan);
     const uint64_t            begin = first ? kt_envelope_frames(plan, first) : 0;
@@ -78,9 +78,7 @@ kt_envelope_rises(kt_device_t *device, const kt_plan_t *plan, const float *sampl
               .frames = (size_t)(kt_envelope_frames(plan, first + n) - begin),
               .opts   = {power_floor(opts, samples, n), (float)power_unit(opts), begin == 0},
     };
-    kt_device_job_t *job = NULL;
-    const kt_err_t   err = span.frames > 0 ? kt_device_begin_rises(device, plan, &span, out, &job) : KT_OK;
-    return err ? err : kt_device_end(device, &job);
+    return span.frames > 0 ? kt_device_begin_rises(device, plan, &span, out, job_p) : KT_OK;
 }
 
 // --- the envelope of some frames -------------------------------------------------------------------------------------

@@ -36,9 +36,9 @@ KT_MUST_USE kt_err_t kt_envelope_plan(kt_plan_t **plan, uint32_t rate_hz);
 uint64_t kt_envelope_frames(const kt_plan_t *plan, uint64_t samples);
 // [frames][KT_ENVELOPE_WIDTH]: the rise of all bands and of each group in KT_ENVELOPE_UNITS, and of the amplitude in
 // each range, as the root of its share of 16 in 65535ths. Of the frames whose windows end within samples first .. first
-// + n of the stream; samples[-rate / 10] and up can be read. KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_envelope_rises(kt_device_t *device, const kt_plan_t *plan, const float *samples, uint64_t first,
-                                       size_t n, uint16_t *out);
+// + n of the stream; samples[-rate / 10] and up can be read. Ends with kt_device_end. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_envelope_begin_rises(kt_device_t *device, const kt_plan_t *plan, const float *samples,
+                                             uint64_t first, size_t n, uint16_t *out, kt_device_job_t **job_p);
 
 typedef struct kt_envelope {
     double rate_hz;  // frames per second

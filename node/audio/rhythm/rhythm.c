@@ -48,6 +48,7 @@ rhythm_destroy(void **state)
     rhythm_t *self = *state;
     if (!self)
         return;
+    kt_rhythm_rows_cancel(&self->rows, self->device);
     kt_rhythm_rows_fini(&self->rows);
     kt_rhythm_found_fini(&self->found);
     kt_plan_destroy(&self->plan);
@@ -89,6 +90,13 @@ judge_rows(rhythm_t *self)
 }
 
 static kt_err_t
+rhythm_begin(void *state, const kt_segment_t *segment)
+{
+    rhythm_t *self = state;
+    return self->plan ? kt_rhythm_rows_begin(&self->rows, self->device, self->plan, self->bass, segment) : KT_OK;
+}
+
+static kt_err_t
 rhythm_add(void *state, const kt_segment_t *segment)
 {
     rhythm_t *self = state;
@@ -97,7 +105,7 @@ rhythm_add(void *state, const kt_segment_t *segment)
         return KT_OK;
     (void)kt_segment_samples(segment, &n);
     self->samples += n;
-    kt_err_t err = kt_rhythm_rows_add(&self->rows, self->device, self->plan, self->bass, segment);
+    kt_err_t err = kt_rhythm_rows_add(&self->rows, self->device, segment);
     return !err && self->begins ? judge_rows(self) : err;
 }
 
@@ -327,6 +335,7 @@ const kt_module_t kt_module_rhythm = {
     .options = KT_OPTION_MIR,
     .reads   = KT_READS(KT_MATRIX_CHROMA) | KT_READS_SAMPLES,
     .new     = rhythm_new,
+    .begin   = rhythm_begin,
     .segment = rhythm_add,
     .finish  = rhythm_finish,
     .merge   = rhythm_merge,

@@ -62,53 +62,76 @@ kt_rhythm_harmony_hop(const kt_frontend_opts_t *opts)
     return opts->hop * (uint32_t)fmax(1, round(rate_hz / HARMONY_HZ));
 }
 
-// Each row is of `some` frames of chroma, counted from the stream's start; the last one of a segment may have fewer.
-// Its bass is around the middle of those frames.
-static kt_err_t
-add_harmony(kt_rhythm_rows_t *self, kt_bass_t *bass, const kt_segment_t *segment)
+// Rows of harmony of a segment: each is of `some` frames of chroma, counted from the stream's start; the last one of a
+// segment may have fewer. `begin`: the first frame of the first one.
+typedef struct harmony_rows {
+    size_t begin, some, rows;
+} harmony_rows_t;
+
+static harmony_rows_t
+harmony_rows_of(const kt_segment_t *segment)
 {
-    const kt_frontend_opts_t *opts = kt_plan_opts(kt_segment_plan(segment));
-    const size_t              hop = kt_rhythm_harmony_hop(opts), some = hop / opts->hop;
-    const size_t              frames = kt_segment_frames(segment);
-    const uint64_t            first  = kt_segment_first(segment) / opts->hop;
-    const float              *chroma = kt_segment_matrix(segment, KT_MATRIX_CHROMA);
-    const size_t              begin  = (size_t)((some - first % some) % some);
-    const size_t              before = self->harmony_frames;
-    self->harmony_rate_hz            = (double)opts->rate_hz / (double)hop;
-    self->harmony_width              = kt_segment_width(segment, KT_MATRIX_CHROMA);
-    kt_err_t err                     = grow_harmony(self, frames / some + 1);
-    if (err)
-        return err;
-    for (size_t at = begin, n; at < frames; at += some) {
-        n = frames - at < some ? frames - at : some;
-        fill_harmony(self->harmony + self->harmony_frames++ * self->harmony_width, chroma + at * self->harmony_width, n,
-                     self->harmony_width);
-    }
-    size_t       n;
-    const float *samples = kt_segment_samples(segment, &n);
-    kt_bass_rows(bass, samples, n, begin * opts->hop + (hop - opts->hop) / 2, self->harmony_frames - before,
-                 self->bass + before * KT_BASS_WIDTH);
-    return KT_OK;
+    const kt_frontend_opts_t *opts   = kt_plan_opts(kt_segment_plan(segment));
+    const size_t              frames = kt_segment_frames(segment), some = kt_rhythm_harmony_hop(opts) / opts->hop;
+    const size_t              begin = (size_t)((some - kt_segment_first(segment) / opts->hop % some) % some);
+    return (harmony_rows_t){begin, some, frames > begin ? (frames - begin + some - 1) / some : 0};
 }
 
+// The bass of a row is around the middle of its frames.
 kt_err_t
-kt_rhythm_rows_add(kt_rhythm_rows_t *self, kt_device_t *device, const kt_plan_t *plan, kt_bass_t *bass,
-                   const kt_segment_t *segment)
+kt_rhythm_rows_begin(kt_rhythm_rows_t *self, kt_device_t *device, const kt_plan_t *plan, kt_bass_t *bass,
+                     const kt_segment_t *segment)
 {
-    const kt_frontend_opts_t *opts = kt_plan_opts(plan);
+    const kt_frontend_opts_t *opts = kt_plan_opts(plan), *coarse = kt_plan_opts(kt_segment_plan(segment));
+    const harmony_rows_t      harmony = harmony_rows_of(segment);
+    const uint32_t            hop     = kt_rhythm_harmony_hop(coarse);
     size_t                    n;
     const float              *samples = kt_segment_samples(segment, &n);
     const uint64_t            first   = kt_segment_first(segment);
     const uint64_t            before  = first ? kt_envelope_frames(plan, first) : 0;
-    const size_t              frames  = (size_t)(kt_envelope_frames(plan, first + n) - before);
+    self->begun                       = (size_t)(kt_envelope_frames(plan, first + n) - before);
     self->rate_hz                     = (double)opts->rate_hz / opts->hop;
-    kt_err_t err                      = grow_rises(self, frames);
+    self->harmony_rate_hz             = (double)coarse->rate_hz / (double)hop;
+    self->harmony_width               = kt_segment_width(segment, KT_MATRIX_CHROMA);
+    kt_err_t err                      = grow_rises(self, self->begun);
     if (!err)
-        err = kt_envelope_rises(device, plan, samples, first, n, self->rises + self->frames * KT_ENVELOPE_WIDTH);
+        err = grow_harmony(self, harmony.rows);
+    if (!err)
+        err = kt_envelope_begin_rises(device, plan, samples, first, n, self->rises + self->frames * KT_ENVELOPE_WIDTH,
+                                      &self->rises_job);
+    const kt_bass_span_t span = {samples, n, harmony.begin * coarse->hop + (hop - coarse->hop) / 2, harmony.rows};
+    return err ? err
+               : kt_device_begin_bass(device, bass, &span, self->bass + self->harmony_frames * KT_BASS_WIDTH,
+                                      &self->bass_job);
+}
+
+kt_err_t
+kt_rhythm_rows_add(kt_rhythm_rows_t *self, kt_device_t *device, const kt_segment_t *segment)
+{
+    const size_t         frames = kt_segment_frames(segment), width = self->harmony_width;
+    const harmony_rows_t harmony = harmony_rows_of(segment);
+    const float         *chroma  = kt_segment_matrix(segment, KT_MATRIX_CHROMA);
+    for (size_t i = 0; i < harmony.rows; i++) {
+        const size_t at = harmony.begin + i * harmony.some, left = frames - at;
+        fill_harmony(self->harmony + (self->harmony_frames + i) * width, chroma + at * width,
+                     left < harmony.some ? left : harmony.some, width);
+    }
+    kt_err_t err = kt_device_end(device, &self->bass_job);
+    if (!err)
+        err = kt_device_end(device, &self->rises_job);
     if (err)
         return err;
-    self->frames += frames;
-    return add_harmony(self, bass, segment);
+    self->frames += self->begun;
+    self->harmony_frames += harmony.rows;
+    self->begun = 0;
+    return KT_OK;
+}
+
+void
+kt_rhythm_rows_cancel(kt_rhythm_rows_t *self, kt_device_t *device)
+{
+    kt_device_cancel(device, &self->rises_job);
+    kt_device_cancel(device, &self->bass_job);
 }
 
 kt_err_t

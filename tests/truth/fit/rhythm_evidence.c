@@ -95,7 +95,9 @@ rhythm_evidence_of(rhythm_evidence_t *self, const char *path, kt_evidence_t *out
     if (!err)
         err = fill_segment(segment, samples, n);
     if (!err)
-        err = kt_rhythm_rows_add(&rows, self->device, self->envelope, self->bass, segment);
+        err = kt_rhythm_rows_begin(&rows, self->device, self->envelope, self->bass, segment);
+    if (!err)
+        err = kt_rhythm_rows_add(&rows, self->device, segment);
     if (!err)
         err = run_models(self, samples, n, &models);
     rows.activations = kt_activation_rows_of(models);

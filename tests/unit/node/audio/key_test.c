@@ -36,27 +36,33 @@ cadence(uint32_t rate_hz, double tonic, bool minor)
     return out;
 }
 
+static void
+fold(kt_pitch_classes_t *classes, const float *samples, size_t n, uint32_t rate_hz)
+{
+    kt_cents_counter_t *counter = NULL;
+    kt_cents_t          cents;
+    cr_assert_eq(kt_cents_counter_new(&counter, kt_isa(NULL)->rows, rate_hz), KT_OK);
+    kt_cents_count(counter, samples, n, &cents);
+    kt_pitch_classes_fold(classes, &cents);
+    kt_cents_counter_destroy(&counter);
+}
+
 static double
 alone(const float *samples, size_t n)
 {
-    kt_pitch_classes_t *classes = NULL;
-    cr_assert_eq(kt_pitch_classes_new(&classes, kt_isa(NULL)->rows, RATE), KT_OK);
-    cr_assert_eq(kt_pitch_classes_fold(classes, samples, n), KT_OK);
-    double share = kt_pitch_classes_alone(classes);
-    kt_pitch_classes_destroy(&classes);
-    return share;
+    kt_pitch_classes_t classes = {0};
+    fold(&classes, samples, n, RATE);
+    return kt_pitch_classes_alone(&classes);
 }
 
 static kt_musical_key_t
 key_of(const float *samples, size_t n, uint32_t rate_hz, double *tuning)
 {
-    kt_pitch_classes_t *classes = NULL;
-    double              profile[KT_PITCH_CLASSES];
-    cr_assert_eq(kt_pitch_classes_new(&classes, kt_isa(NULL)->rows, rate_hz), KT_OK);
-    cr_assert_eq(kt_pitch_classes_fold(classes, samples, n), KT_OK);
-    kt_pitch_classes_profile(classes, profile);
-    *tuning = kt_pitch_classes_tuning(classes);
-    kt_pitch_classes_destroy(&classes);
+    kt_pitch_classes_t classes = {0};
+    double             profile[KT_PITCH_CLASSES];
+    fold(&classes, samples, n, rate_hz);
+    kt_pitch_classes_profile(&classes, profile);
+    *tuning = kt_pitch_classes_tuning(&classes);
     return kt_key_of(profile);
 }
 
@@ -122,27 +128,25 @@ Test(key, the_rate_changes_no_key)
         cr_expect_eq(found.best, 21, "%u Hz: %s %s", rates[i], kt_key_tonic(found.best), kt_key_mode(found.best));
         free(samples);
     }
-    kt_pitch_classes_t *classes = NULL;
-    cr_expect_eq(kt_pitch_classes_new(&classes, kt_isa(NULL)->rows, 4000), KT_EINVAL);
-    cr_expect_null(classes);
+    kt_cents_counter_t *counter = NULL;
+    cr_expect_eq(kt_cents_counter_new(&counter, kt_isa(NULL)->rows, 4000), KT_EINVAL);
+    cr_expect_null(counter);
 }
 
 Test(key, segments_of_different_tuning_add_up_to_one_key)
 {
-    kt_pitch_classes_t *classes = NULL;
-    double              profile[KT_PITCH_CLASSES], sum = 0;
-    cr_assert_eq(kt_pitch_classes_new(&classes, kt_isa(NULL)->rows, RATE), KT_OK);
+    kt_pitch_classes_t classes = {0};
+    double             profile[KT_PITCH_CLASSES], sum = 0;
     for (int i = 0; i < 4; i++) {
         float *samples = cadence(RATE, 5 + 0.2 * (i - 1.5), true);
-        cr_assert_eq(kt_pitch_classes_fold(classes, samples, LENGTH), KT_OK);
+        fold(&classes, samples, LENGTH, RATE);
         free(samples);
     }
-    kt_pitch_classes_profile(classes, profile);
+    kt_pitch_classes_profile(&classes, profile);
     for (int c = 0; c < KT_PITCH_CLASSES; c++)
         sum += profile[c];
     cr_expect_float_eq(sum, 1, 1e-12);
     cr_expect_eq(kt_key_of(profile).best, 12 + 2, "D minor");
-    kt_pitch_classes_destroy(&classes);
 }
 
 Test(key, a_stretch_shorter_than_a_frame_counts)

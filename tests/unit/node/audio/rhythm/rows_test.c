@@ -21,7 +21,8 @@ static void
 add(kt_segment_t *segment)
 {
     cr_assert_eq(kt_segment_close(segment), KT_OK);
-    cr_assert_eq(kt_rhythm_rows_add(&rows, ax_device, plan, bass, segment), KT_OK);
+    cr_assert_eq(kt_rhythm_rows_begin(&rows, ax_device, plan, bass, segment), KT_OK);
+    cr_assert_eq(kt_rhythm_rows_add(&rows, ax_device, segment), KT_OK);
 }
 
 // Noise of another loudness every 0.37 s.
@@ -78,7 +79,9 @@ Test(rhythm_rows, a_border_changes_no_rise)
     const uint64_t hop = kt_plan_opts(plan)->hop, first = (SEGMENT - 5 * RATE) / hop * hop;
     const size_t   skip = kt_envelope_frames(plan, first), frames = rows.frames - skip;
     uint16_t      *direct = calloc(frames * KT_ENVELOPE_WIDTH, sizeof *direct);
-    cr_assert_eq(kt_envelope_rises(ax_device, plan, pcm + first, first, SAMPLES - first, direct), KT_OK);
+    kt_device_job_t *job = NULL;
+    cr_assert_eq(kt_envelope_begin_rises(ax_device, plan, pcm + first, first, SAMPLES - first, direct, &job), KT_OK);
+    cr_assert_eq(kt_device_end(ax_device, &job), KT_OK);
     for (size_t i = 0; i < frames * KT_ENVELOPE_WIDTH; i++)
         cr_assert_leq(abs(direct[i] - rows.rises[skip * KT_ENVELOPE_WIDTH + i]), 2, "frame %zu: %d, %d",
                       i / KT_ENVELOPE_WIDTH, direct[i], rows.rises[skip * KT_ENVELOPE_WIDTH + i]);

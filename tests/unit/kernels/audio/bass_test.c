@@ -1,6 +1,6 @@
 // The pitch class of a bass note, whatever sounds above it.
+#include "kernels/audio/bass.h"
 #include "kernels/isa.h"
-#include "node/audio/rhythm/bass.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -25,7 +25,7 @@ run(const float *pcm, const char *isa)
 {
     kt_bass_t *bass = NULL;
     cr_assert_eq(kt_bass_new(&bass, kt_isa(isa)->rows, RATE, HOP), KT_OK);
-    kt_bass_rows(bass, pcm, SAMPLES, 0, ROWS, rows);
+    kt_bass_rows(bass, &(kt_bass_span_t){pcm, SAMPLES, 0, ROWS}, rows);
     kt_bass_destroy(&bass);
     kt_bass_destroy(&bass);
 }
@@ -79,7 +79,7 @@ Test(bass, a_part_has_the_rows_of_the_whole)
     run(pcm, NULL);
     kt_bass_t *bass = NULL;
     cr_assert_eq(kt_bass_new(&bass, kt_isa(NULL)->rows, RATE, HOP), KT_OK);
-    kt_bass_rows(bass, pcm, SAMPLES, FIRST * HOP, SOME, part);
+    kt_bass_rows(bass, &(kt_bass_span_t){pcm, SAMPLES, FIRST * HOP, SOME}, part);
     for (int i = 0; i < SOME * KT_BASS_WIDTH; i++)
         cr_expect_leq(abs(part[i] - rows[FIRST * KT_BASS_WIDTH + i]), 1, "%d", i);
     kt_bass_destroy(&bass);
@@ -121,7 +121,7 @@ Test(bass, other_rates_and_hops)
         for (size_t t = 0; t < n; t++)
             pcm[t] = (float)(0.2 * sin(2 * PI * 82.407 * (double)t / OPTION[i].rate_hz));  // E2
         cr_assert_eq(kt_bass_new(&bass, kt_isa(NULL)->rows, OPTION[i].rate_hz, OPTION[i].hop), KT_OK);
-        kt_bass_rows(bass, pcm, n, n / 2, 1, rows);
+        kt_bass_rows(bass, &(kt_bass_span_t){pcm, n, n / 2, 1}, rows);
         cr_expect_eq(largest_class(rows), 7, "%u Hz: %d", OPTION[i].rate_hz, largest_class(rows));
         kt_bass_destroy(&bass);
         free(pcm);
