@@ -10,6 +10,7 @@ static const kt_gpu_launcher_t *const LAUNCHERS[KT_GPU_KINDS] = {
     [KT_GPU_FRONTEND] = &kt_gpu_frontend_launcher, [KT_GPU_CHROMA] = &kt_gpu_chroma_launcher,
     [KT_GPU_IMAGE] = &kt_gpu_image_launcher,       [KT_GPU_CQT] = &kt_gpu_cqt_launcher,
     [KT_GPU_COLUMNS] = &kt_gpu_columns_launcher,   [KT_GPU_RISES] = &kt_gpu_rises_launcher,
+    [KT_GPU_BASS] = &kt_gpu_bass_launcher,         [KT_GPU_CENTS] = &kt_gpu_cents_launcher,
 };
 
 static kt_err_t

@@ -30,8 +30,8 @@ plan_err(kt_gpu_context_t *self, const kt_gpu_plan_t *plan)
     return KT_EINVAL;
 }
 
-static kt_err_t
-context_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan_t **out)
+kt_err_t
+kt_gpu_context_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan_t **out)
 {
     kt_gpu_plan_t *oldest = NULL;
     for (size_t i = 0; i < KT_GPU_PLANS; i++) {
@@ -95,20 +95,25 @@ bank_of(double tunings[KT_GPU_TUNINGS], uint32_t *n, double tuning)
     return i;
 }
 
-// Short runs where there are few frames, so that all processors have some. The results are the same.
+uint32_t
+kt_gpu_run_frames(const kt_gpu_job_t *job)
+{
+    const uint32_t share = job->batch->items / (RUNS_PER_PROCESSOR * job->context->processors);
+    return share < LEAST_RUN ? LEAST_RUN : share < KT_CUDA_RUN_FRAMES ? share : KT_CUDA_RUN_FRAMES;
+}
+
 static kt_err_t
 frames_prepare(kt_gpu_job_t *job)
 {
     const kt_gpu_batch_t *batch                   = job->batch;
-    const uint32_t        share                   = batch->items / (RUNS_PER_PROCESSOR * job->context->processors);
     double                tunings[KT_GPU_TUNINGS] = {0};
     kt_frontend_opts_t    opts;
     memcpy(&opts, batch->config, sizeof opts);
-    const kt_err_t err = context_plan(job->context, &opts, &job->lane->plan);
+    const kt_err_t err = kt_gpu_context_plan(job->context, &opts, &job->lane->plan);
     if (err)
         return err;
     job->lane->plan->used = job->context->batches;
-    job->run_frames       = share < LEAST_RUN ? LEAST_RUN : share < KT_CUDA_RUN_FRAMES ? share : KT_CUDA_RUN_FRAMES;
+    job->run_frames       = kt_gpu_run_frames(job);
     for (uint32_t i = 0; i < batch->n_parts; i++) {
         job->n_runs += (uint32_t)kt_cuda_runs_of(batch->parts[i].items + lead_of(batch), job->run_frames);
         if (batch->kind == KT_GPU_CHROMA &&

@@ -1,6 +1,6 @@
 // The inside of a context: backend.c (devices, life), backend_batch.c (a batch's way through a slot, whatever its kind)
 // and one launcher per kind of work: backend_frames.c, backend_images.c, backend_cqt.c,
-// backend_columns.c.
+// backend_columns.c, backend_bass.c, backend_cents.c.
 #pragma once
 
 #include "kernels/cuda/backend_nvml.h"
@@ -56,8 +56,8 @@ typedef struct kt_gpu_job {
     size_t                side_bytes, work_bytes;           // the launcher's need
     size_t                side_at, out_at, work_at, bytes;  // offsets into the slab; input is at 0
     uint32_t              run_frames, n_runs, n_banks;      // of frames
-    size_t                rows_at;                          // of rises: mel rows within work
-    size_t                banks_at;                         // within side
+    size_t                rows_at;                          // within work: mel rows of rises, spectra of the bass
+    size_t                banks_at;                         // within side, behind the runs: tables
 } kt_gpu_job_t;
 
 // The backend's half of a kind of work.
@@ -67,7 +67,8 @@ typedef struct kt_gpu_launcher {
     kt_err_t (*launch)(const kt_gpu_job_t *job);             // onto the lane's stream; KT_EIO: CUDA refused
 } kt_gpu_launcher_t;
 extern const kt_gpu_launcher_t kt_gpu_frontend_launcher, kt_gpu_chroma_launcher, kt_gpu_image_launcher,
-    kt_gpu_cqt_launcher, kt_gpu_columns_launcher, kt_gpu_rises_launcher;
+    kt_gpu_cqt_launcher, kt_gpu_columns_launcher, kt_gpu_rises_launcher, kt_gpu_bass_launcher,
+    kt_gpu_cents_launcher;
 
 // Results of a section on the device; NULL: not wanted.
 static inline void *
@@ -86,7 +87,13 @@ KT_MUST_USE kt_err_t kt_gpu_failed(kt_gpu_context_t *self, cudaError_t error, co
 // Device memory of a lane, which grows as long as max_bytes allows; what is in use on the lane's stream stays until
 // then.
 KT_MUST_USE kt_err_t kt_gpu_slab(kt_gpu_context_t *self, kt_gpu_lane_t *lane, size_t bytes);
-// backend_frames.c: a batch of this plan was launched, or CUDA refused it; a plan that is refused repeatedly is given
+// backend_frames.c. The tables of a configuration, made when it is first used: KT_EINVAL (the device cannot have it, or
+// refuses it), KT_ENOMEM, KT_ESTATE.
+KT_MUST_USE kt_err_t kt_gpu_context_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan_t **out);
+// How long the batch's runs are: short where it has few frames, so that all processors have some. The results are the
+// same.
+uint32_t kt_gpu_run_frames(const kt_gpu_job_t *job);
+// A batch of this plan was launched, or CUDA refused it; a plan that is refused repeatedly is given
 // up.
 void                 kt_gpu_plan_launched(kt_gpu_plan_t *plan, kt_err_t err);
 KT_MUST_USE kt_err_t kt_gpu_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch);

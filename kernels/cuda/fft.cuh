@@ -2,7 +2,8 @@
 // thread, self-sorting (Stockham), so that no pass reorders.
 //
 // Radix 8 because it is the largest whose values and twiddles stay in registers, in double too: 1024 points are three
-// radix-8 passes and one of radix 2, with three exchanges through shared memory instead of nine. A pass of radix 8 is
+// radix-8 passes and one of radix 2, with three exchanges through shared memory instead of nine, and 4096 are four of
+// radix 8 with as many. A pass of radix 8 is
 // three of radix 2 with the twiddles w^4, w^2 and w; each butterfly a + wb, a - wb is six fused multiply-adds, and a
 // thread keeps one root a pass (the others are its squares and eighths of a turn), so no table is read at all.
 //
@@ -202,6 +203,11 @@ template <typename T, int POINTS, bool exact = false> struct kt_fft {
             const kt_complex<T> w2 = kt_times(w, w);
             kt_fft4(x[0], x[2], x[4], x[6], w, w2);
             kt_fft4(x[1], x[3], x[5], x[7], eighth, kt_quarter(w2));
+        }
+        if (POINTS == 4096) {
+            kt_roots<T, false> root;
+            root.first = w;
+            kt_fft8(x, root);
         }
         if (POINTS == 1024) {
             kt_step(x[0], x[4], w);

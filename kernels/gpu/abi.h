@@ -18,7 +18,7 @@
 #include "kernels/gpu/samples.h"
 
 enum {
-    KT_GPU_ABI          = 9,
+    KT_GPU_ABI          = 10,
     KT_GPU_TEXT         = 96,
     KT_GPU_WHY          = 256,
     KT_GPU_SLOTS_MAX    = 8,
@@ -58,6 +58,8 @@ typedef enum kt_gpu_kind_id {
     KT_GPU_CQT,
     KT_GPU_COLUMNS,
     KT_GPU_RISES,
+    KT_GPU_BASS,
+    KT_GPU_CENTS,
     KT_GPU_KINDS
 } kt_gpu_kind_id_t;
 

@@ -1,6 +1,8 @@
 // kt_device on a GPU: posts requests to its threads; the CPU computes what the GPU does not support or failed at.
 #include "common/clock.h"
 #include "kernels/device_ops.h"
+#include "kernels/gpu/bass.h"
+#include "kernels/gpu/cents.h"
 #include "kernels/gpu/columns.h"
 #include "kernels/gpu/cqt.h"
 #include "kernels/gpu/frames.h"
@@ -45,6 +47,8 @@ struct kt_device_job {
     kt_gpu_cqt_t       cqt;
     kt_gpu_rises_t     rises;
     kt_rise_span_t     rise_span;
+    kt_gpu_bass_t      bass;
+    kt_gpu_cents_t     cents;
     kt_gpu_kept_t     *fills;  // the samples that this request keeps; NULL: none
     kt_err_t           err;    // of post: it is not on its way
     kt_device_done_fn *done;
@@ -81,6 +85,23 @@ static kt_err_t
 compute_rises(kt_device_t *cpu, kt_device_job_t *job)
 {
     return kt_device_rises(cpu, job->rises.plan, &job->rise_span, job->rises.out);
+}
+
+static kt_err_t
+compute_bass(kt_device_t *cpu, kt_device_job_t *job)
+{
+    (void)cpu;
+    kt_bass_rows(job->bass.bass, &job->bass.span, job->bass.out);
+    return KT_OK;
+}
+
+// What pieces of the failed attempt have added is overwritten.
+static kt_err_t
+compute_cents(kt_device_t *cpu, kt_device_job_t *job)
+{
+    (void)cpu;
+    kt_cents_count(job->cents.counter, job->cents.pcm, job->cents.n, job->cents.out);
+    return KT_OK;
 }
 
 // A kt_gpu_done_fn.
@@ -290,6 +311,51 @@ gpu_begin_rises(kt_device_t *device, const kt_plan_t *plan, const kt_rise_span_t
 }
 
 static kt_err_t
+gpu_begin_bass(kt_device_t *device, kt_bass_t *bass, const kt_bass_span_t *span, uint16_t *out, kt_device_job_t **job_p)
+{
+    gpu_device_t *self     = gpu_of(device);
+    const int64_t start_us = kt_clock_us();
+    if (self->on_cpu || !kt_gpu_bass_has(kt_bass_shape(bass))) {
+        kt_bass_rows(bass, span, out);
+        if (self->on_cpu)
+            kt_gpu_note_cpu(self->gpu, kt_clock_us() - start_us, 0);
+        return KT_OK;
+    }
+    kt_device_job_t *job = calloc(1, sizeof *job);
+    if (!job)
+        return KT_ENOMEM;
+    job->gpu     = self->gpu;
+    job->compute = compute_bass;
+    job->bass    = (kt_gpu_bass_t){bass, *span, out, kept_samples(self, span->samples, span->n)};
+    job_post(job, &kt_gpu_bass_kind, &job->bass, span->rows, job_p);
+    return KT_OK;
+}
+
+static kt_err_t
+gpu_begin_cents(kt_device_t *device, kt_cents_counter_t *counter, const float *samples, size_t n, kt_cents_t *out,
+                kt_device_job_t **job_p)
+{
+    gpu_device_t           *self     = gpu_of(device);
+    const kt_cents_shape_t *shape    = kt_cents_counter_shape(counter);
+    const int64_t           start_us = kt_clock_us();
+    if (self->on_cpu || !kt_gpu_cents_has(shape)) {
+        kt_cents_count(counter, samples, n, out);
+        if (self->on_cpu)
+            kt_gpu_note_cpu(self->gpu, kt_clock_us() - start_us, 0);
+        return KT_OK;
+    }
+    kt_device_job_t *job = calloc(1, sizeof *job);
+    if (!job)
+        return KT_ENOMEM;
+    *out         = (kt_cents_t){0};
+    job->gpu     = self->gpu;
+    job->compute = compute_cents;
+    job->cents   = (kt_gpu_cents_t){counter, samples, n, out, kept_samples(self, samples, n)};
+    job_post(job, &kt_gpu_cents_kind, &job->cents, kt_cents_frames(shape, n), job_p);
+    return KT_OK;
+}
+
+static kt_err_t
 gpu_end(kt_device_t *device, kt_device_job_t **job_p)
 {
     gpu_device_t    *self = gpu_of(device);
@@ -412,6 +478,8 @@ static const kt_device_ops_t GPU_DEVICE = {.frontend         = gpu_frontend,
                                            .begin_chroma     = gpu_begin_chroma,
                                            .begin_chroma_cqt = gpu_begin_chroma_cqt,
                                            .begin_rises      = gpu_begin_rises,
+                                           .begin_bass       = gpu_begin_bass,
+                                           .begin_cents      = gpu_begin_cents,
                                            .keep_samples     = gpu_keep_samples,
                                            .end              = gpu_end,
                                            .cancel           = gpu_cancel,

@@ -3,9 +3,6 @@
 
 #include "common/assert.h"
 #include "common/log.h"
-#include "kernels/gpu/columns.h"
-#include "kernels/gpu/cqt.h"
-#include "kernels/gpu/frames.h"
 #include "kernels/gpu/private.h"
 
 #include <ctype.h>
@@ -119,58 +116,10 @@ kt_gpus_close(kt_gpus_t **self_p)
     return answers;
 }
 
-enum { WARM_FRAMES = 16 };
-
-static void
-warm_up_all(kt_gpus_t *self, const kt_plan_t *plan, kt_gpu_cqt_tables_t *tables, const float *pcm, size_t length,
-            float *out)
-{
-    const kt_frontend_opts_t *opts    = kt_plan_opts(plan);
-    float                    *chroma  = out + (size_t)WARM_FRAMES * opts->n_mels;
-    const bool                has_cqt = kt_gpu_cqt_tables_fill(tables, opts->rate_hz, opts->hop, 0) == KT_OK;
-    const kt_span_t           span    = {pcm, WARM_FRAMES, 0, length};
-    const kt_rows_t           rows    = {.row[KT_ROW_MEL] = out};
-    const kt_gpu_frames_t     frames  = {.plan = plan, .span = &span, .rows = &rows, .chroma = chroma};
-    const kt_gpu_cqt_t        cqt     = {tables->config, 0, &tables->table, pcm, length, chroma, {0}};
-    // Of the rows of the front end.
-    float                     quantile[KT_GPU_ITEM_COLUMNS * 2];
-    kt_column_moments_t       moments[KT_GPU_ITEM_COLUMNS];
-    const kt_columns_matrix_t matrix  = {out, KT_GPU_ITEM_COLUMNS};
-    const kt_column_set_t     columns = {&matrix, 1, WARM_FRAMES, 2};
-    const kt_gpu_columns_t    work    = {&columns, matrix.width, moments, quantile};
-    const kt_gpu_request_t    all[]   = {{&kt_gpu_frontend_kind, &frames, WARM_FRAMES},
-                                         {&kt_gpu_chroma_kind, &frames, WARM_FRAMES},
-                                         {&kt_gpu_cqt_kind, &cqt, has_cqt ? WARM_FRAMES : 0},
-                                         {&kt_gpu_columns_kind, &work, 1}};
-    for (size_t i = 0; i < self->n; i++) {
-        kt_err_t err = KT_OK;
-        for (size_t k = 0; k < sizeof all / sizeof *all && !err; k++)
-            err = kt_gpu_run(self->at[i], &all[k]);
-        if (err)
-            kt_log_warn("GPU-WARM-UP",
-                        "device=\"%s\" text=\"a first batch did not run: the processor computes what it refuses\"",
-                        self->at[i]->about.name);
-    }
-}
-
 kt_err_t
 kt_gpus_warm_up(kt_gpus_t *self, const kt_plan_t *plan)
 {
-    const kt_frontend_opts_t *opts   = kt_plan_opts(plan);
-    const size_t              length = (size_t)(WARM_FRAMES - 1) * opts->hop + opts->n_fft;
-    const size_t         width  = opts->n_mels + (opts->n_chroma > KT_CQT_CLASSES ? opts->n_chroma : KT_CQT_CLASSES);
-    float               *pcm    = calloc(length, sizeof *pcm);
-    float               *out    = calloc(WARM_FRAMES * width, sizeof *out);
-    kt_gpu_cqt_tables_t *tables = calloc(1, sizeof *tables);
-    const bool           room   = pcm && out && tables;
-    if (room)
-        warm_up_all(self, plan, tables, pcm, length, out);
-    if (tables)
-        kt_gpu_cqt_tables_fini(tables);
-    free(tables);
-    free(out);
-    free(pcm);
-    return room ? KT_OK : KT_ENOMEM;
+    return kt_gpu_warm_up(self->at, self->n, plan);
 }
 
 void

@@ -23,7 +23,7 @@
 
 // EAGER: one batch computes while the next one is copied. FEEDERS: one thread copies 8 GB/s, and an H200 beside 64
 // cores is sent 6 on average (ops/bench gpu-node).
-// PACES: configurations whose times are known; a node has five.
+// PACES: configurations whose times are known; a node has seven.
 enum { KT_GPU_SLOTS = 4, KT_GPU_EAGER = 2, KT_GPU_FEEDERS = 3, KT_GPU_PACES = 16 };
 
 typedef enum kt_gpu_slot_state {
@@ -124,6 +124,9 @@ kt_gpu_kept_t *kt_gpu_keep(kt_gpu_t *self, size_t bytes);
 void           kt_gpu_drop(kt_gpu_t *self, kt_gpu_kept_t **kept_p);
 // Without the lock, by the thread that submits, or at the end.
 void kt_gpu_free_kept(kt_gpu_t *self, kt_gpu_kept_t *list);
+
+// warm_up.c. KT_ENOMEM; what a device refuses is logged.
+KT_MUST_USE kt_err_t kt_gpu_warm_up(kt_gpu_t *const *gpus, size_t n, const kt_plan_t *plan);
 
 // gpus.c: the GPU with the fewest workers among those that are not lost; any if all are.
 kt_gpu_t *kt_gpus_attach(kt_gpus_t *self);

@@ -28,3 +28,9 @@ typedef struct kt_gpu_share {
     int64_t        at;          // byte of `kept` at which they begin
     int64_t        begin, end;  // of `kept`: what is read outside is zeros
 } kt_gpu_share_t;
+
+// Of a request's n samples at pcm, outside of which are zeros, those from `from` on, as a part's input.
+// As a share of samples that are kept; skip: bytes of the input before them. NULL kept: none.
+kt_gpu_share_t kt_gpu_samples_share(const kt_gpu_samples_t *self, size_t n, int64_t from, size_t skip);
+// As a copy of `room` samples.
+void kt_gpu_samples_copy(const float *pcm, size_t n, int64_t from, size_t room, float *to);

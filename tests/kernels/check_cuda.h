@@ -14,5 +14,7 @@ void check_traffic(void);           // check_traffic.c: bytes of global memory a
 void check_cuda_columns(bool all);  // check_cuda_columns.c: statistics of columns
 void check_cuda_cqt(bool all);      // check_cuda_cqt.c: constant-Q chroma
 void check_cuda_rises(bool all);    // check_cuda_rises.c: rises of mel rows
+void check_cuda_bass(bool all);     // check_cuda_bass.c: low values and rows of the bass
+void check_cuda_cents(bool all);    // check_cuda_cents.c: spectral peaks in cents
 void check_cuda_images(bool all);   // check_cuda_images.c: statistics of pictures
 void check_cuda_source(bool all);   // check_cuda_source.c: pieces of a stream at its own rate

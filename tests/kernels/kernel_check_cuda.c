@@ -59,6 +59,7 @@ static const struct {
     {"segments", check_segments},  {"images", check_cuda_images},   {"traffic", check_all_traffic},
     {"cqt", check_cuda_cqt},       {"columns", check_cuda_columns}, {"rises", check_cuda_rises},
     {"source", check_cuda_source},
+    {"bass", check_cuda_bass},    {"cents", check_cuda_cents},
 };
 enum { N_GROUPS = sizeof GROUPS / sizeof *GROUPS };
 
@@ -119,7 +120,7 @@ main(int argc, char **argv)
         fprintf(
             stderr,
             "usage: kernel_check_cuda [--seeds N] [--first SEED] [--quick]\n"
-            "                         [--only rows|edges|batches|segments|images|traffic|cqt|columns|rises|source]\n");
+            "                         [--only rows|edges|batches|segments|images|traffic|cqt|columns|rises|source|bass|cents]\n");
         return 2;
     }
     const cudaError_t error = gpu_probe(&devices);

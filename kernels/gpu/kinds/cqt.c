@@ -27,38 +27,30 @@ cqt_args(const void *work, size_t first, size_t items, void *args)
     memcpy(args, &out, sizeof out);
 }
 
+// Of the first frame's input, the first sample.
+static int64_t
+from_sample(const kt_gpu_cqt_t *self, size_t first)
+{
+    return (int64_t)(first * self->config.hop) - kt_gpu_cqt_reach(self->config.n_fft, 0);
+}
+
 static void
 cqt_share(const void *work, size_t first, size_t items, kt_gpu_share_t *out)
 {
-    const kt_gpu_cqt_t *self  = work;
-    const int64_t       begin = (int64_t)self->samples.first;
-    const int64_t       from  = begin + (int64_t)(first * self->config.hop) - kt_gpu_cqt_reach(self->config.n_fft, 0);
+    const kt_gpu_cqt_t *self = work;
     (void)items;
-    if (self->samples.kept)
-        *out = (kt_gpu_share_t){.kept  = self->samples.kept,
-                                .skip  = sizeof *self->table,
-                                .at    = from * (int64_t)sizeof(float),
-                                .begin = begin * (int64_t)sizeof(float),
-                                .end   = (begin + (int64_t)self->n) * (int64_t)sizeof(float)};
+    *out = kt_gpu_samples_share(&self->samples, self->n, from_sample(self, first), sizeof *self->table);
 }
 
 static void
 cqt_copy_in(const void *work, size_t first, size_t items, void *to)
 {
     const kt_gpu_cqt_t *self = work;
-    const uint32_t      hop = self->config.hop, n_fft = self->config.n_fft;
-    const int64_t       from   = (int64_t)(first * hop) - kt_gpu_cqt_reach(n_fft, 0);
-    const int64_t       room   = (int64_t)kt_gpu_cqt_samples(n_fft, hop, 0, (uint32_t)items);
-    const int64_t       before = from < 0 ? -from < room ? -from : room : 0, left = (int64_t)self->n - from;
-    const int64_t       end = left < before ? before : left < room ? left : room;
+    const size_t room = (size_t)kt_gpu_cqt_samples(self->config.n_fft, self->config.hop, 0, (uint32_t)items);
     memcpy(to, self->table, sizeof *self->table);
-    if (self->samples.kept)
-        return;
-    float *samples = (float *)(void *)((char *)to + sizeof *self->table);
-    memset(samples, 0, (size_t)before * sizeof *samples);
-    if (end > before)
-        memcpy(samples + before, self->pcm + (from + before), (size_t)(end - before) * sizeof *samples);
-    memset(samples + end, 0, (size_t)(room - end) * sizeof *samples);
+    if (!self->samples.kept)
+        kt_gpu_samples_copy(self->pcm, self->n, from_sample(self, first), room,
+                            (float *)(void *)((char *)to + sizeof *self->table));
 }
 
 static kt_err_t

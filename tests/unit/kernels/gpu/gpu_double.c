@@ -3,12 +3,15 @@
 #include "kernels/audio/cqt.h"
 #include "kernels/audio/plan.h"
 #include "kernels/device_ops.h"
+#include "kernels/gpu/bass.h"
+#include "kernels/gpu/cents.h"
 #include "kernels/gpu/columns.h"
 #include "kernels/gpu/cqt.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
 #include "kernels/gpu/private.h"
 #include "kernels/gpu/rises.h"
+#include "kernels/isa.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -228,10 +231,58 @@ compute_rises(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *
     kt_plan_destroy(&plan);
 }
 
+static void
+compute_bass(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch, const kt_gpu_layout_t *layout,
+             const kt_gpu_part_t *part)
+{
+    kt_gpu_bass_config_t config;
+    kt_bass_t           *bass = NULL;
+    memcpy(&config, batch->config, sizeof config);
+    cr_assert_eq(kt_bass_new(&bass, kt_device_isa(self->cpu)->rows, config.rate_hz, config.row), KT_OK);
+    const kt_bass_shape_t *shape = kt_bass_shape(bass);
+    const kt_bass_span_t   span  = {(const float *)(void *)(lane->in + part->in),
+                                    kt_gpu_bass_window(shape) + (size_t)(part->items - 1) * shape->row,
+                                    (size_t)(shape->points + KT_BASS_STEPS) * shape->step / 2, part->items};
+    kt_bass_rows(bass, &span, item_at(lane, batch, layout, 0, part->first));
+    kt_bass_destroy(&bass);
+}
+
+static void
+to_units(const double *from, size_t n, uint64_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] += (uint64_t)(from[i] / KT_GPU_CENTS_UNIT + 0.5);
+}
+
+// The first frame has the peaks of all.
+static void
+compute_cents(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch, const kt_gpu_layout_t *layout,
+              const kt_gpu_part_t *part)
+{
+    kt_gpu_cents_config_t  config;
+    kt_gpu_cents_counts_t *out     = item_at(lane, batch, layout, 0, 0);
+    kt_cents_counter_t    *counter = NULL;
+    static kt_cents_t      cents;
+    memcpy(&config, batch->config, sizeof config);
+    cr_assert_eq(batch->n_parts, 1);
+    cr_assert_eq(kt_cents_counter_new(&counter, kt_device_isa(self->cpu)->rows, config.rate_hz), KT_OK);
+    const kt_cents_shape_t *shape = kt_cents_counter_shape(counter);
+    kt_cents_count(counter, (const float *)(void *)(lane->in + part->in),
+                   (size_t)(part->items - 1) * shape->hop + shape->n_fft, &cents);
+    to_units(cents.all, KT_CENTS, out->all);
+    to_units(cents.own, KT_CENTS, out->own);
+    to_units(cents.deviation, KT_CENTS_SEMITONE, out->deviation);
+    uint32_t *peaks = item_at(lane, batch, layout, 1, 0);
+    memset(peaks, 0, part->items * sizeof *peaks);
+    peaks[0] = (uint32_t)cents.peaks;
+    kt_cents_counter_destroy(&counter);
+}
+
 static void (*const COMPUTE[KT_GPU_KINDS])(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch,
                                            const kt_gpu_layout_t *layout, const kt_gpu_part_t *part) = {
     [KT_GPU_FRONTEND] = compute_frames, [KT_GPU_CHROMA] = compute_frames,   [KT_GPU_IMAGE] = compute_images,
     [KT_GPU_CQT] = compute_cqt,         [KT_GPU_COLUMNS] = compute_columns, [KT_GPU_RISES] = compute_rises,
+    [KT_GPU_BASS] = compute_bass,       [KT_GPU_CENTS] = compute_cents,
 };
 
 static void

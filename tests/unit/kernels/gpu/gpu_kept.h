@@ -1,15 +1,18 @@
 // Requests of one segment, whose samples stay on the device or not.
 #pragma once
 
+#include "tests/unit/kernels/gpu/gpu_pitch.h"
 #include "tests/unit/kernels/gpu/gpu_rises.h"
 
-// What a segment's requests make of its samples: the first pass, chroma, constant-Q, and finer mel rows from some
-// sample on, as of the rhythm.
-enum { KEPT_FRAMES = 40, FINE_FRAMES = 50, FINE_FROM = 333 };
+// What a segment's requests make of its samples: the first pass, chroma, constant-Q, finer mel rows from some sample on
+// and rises of such, the bass, peaks in cents.
+enum { KEPT_FRAMES = 40, BASS_ROWS = 20, FINE_FRAMES = 50, FINE_FROM = 333 };
 typedef struct kept {
     sound_t  sound;
     float    cqt[KEPT_FRAMES * KT_CQT_CLASSES], fine[FINE_FRAMES * 80];
     uint16_t rises[2][FINE_FRAMES * KT_RISE_WIDTH];  // from some frame on; from the stream's start
+    uint16_t   bass[BASS_ROWS * KT_BASS_WIDTH];
+    kt_cents_t cents;
 } kept_t;
 
 static inline void
@@ -51,6 +54,18 @@ kept_run(kept_t *self, kt_gpus_t *gpus, bool keep)
         cr_assert_eq(kt_device_begin_rises(device, plan, &span, self->rises[begins], &job), KT_OK);
         end_job(device, &job);
     }
+    const size_t         n       = (KEPT_FRAMES - 1) * 512 + 100;
+    const kt_bass_span_t span    = {sound->pcm + 1024, n, 256, BASS_ROWS};
+    kt_bass_t           *bass    = NULL;
+    kt_cents_counter_t  *counter = NULL;
+    cr_assert_eq(kt_bass_new(&bass, kt_device_isa(device)->rows, PITCH_RATE, BASS_ROW), KT_OK);
+    cr_assert_eq(kt_cents_counter_new(&counter, kt_device_isa(device)->rows, PITCH_RATE), KT_OK);
+    cr_assert_eq(kt_device_begin_bass(device, bass, &span, self->bass, &job), KT_OK);
+    end_job(device, &job);
+    cr_assert_eq(kt_device_begin_cents(device, counter, sound->pcm + 1024, n, &self->cents, &job), KT_OK);
+    end_job(device, &job);
+    kt_bass_destroy(&bass);
+    kt_cents_counter_destroy(&counter);
     kt_device_forget_samples(device);
     kt_plan_destroy(&plan);
 }
@@ -63,4 +78,6 @@ kept_same(const kept_t *a, const kept_t *b, float limit)
     sound_same_row(a->fine, b->fine, FINE_FRAMES * 80, limit, "mel");
     for (int begins = 0; begins < 2; begins++)
         rises_same(a->rises[begins], b->rises[begins], FINE_FRAMES, limit > 0);
+    bass_same(a->bass, b->bass, BASS_ROWS, limit > 0 ? 4 : 0);
+    cents_same(&a->cents, &b->cents, limit > 0 ? 1e-3 : 0);
 }

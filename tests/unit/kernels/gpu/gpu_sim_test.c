@@ -5,6 +5,7 @@
 #include "tests/unit/kernels/gpu/gpu_film.h"
 #include "tests/unit/kernels/gpu/gpu_fixture.h"
 #include "tests/unit/kernels/gpu/gpu_kept.h"
+#include "tests/unit/kernels/gpu/gpu_pitch.h"
 #include "tests/unit/kernels/gpu/gpu_table.h"
 
 #include <dlfcn.h>
@@ -209,6 +210,74 @@ Test(gpu_sim, rises_are_the_processors_in_order)
 Test(gpu_sim, rises_are_the_processors_at_random)
 {
     rises_agree("4");
+}
+
+// Whole, and in pieces: the same bytes; the processor's but for the last bits of its transform.
+static void
+bass_agrees(const char *seed)
+{
+    enum { MANY = 60, UNITS = 4 };
+    kt_device_info_t info;
+    uint16_t        *want = sound_bass(MANY, NULL, &info), *got[2];
+    for (size_t i = 0; i < 2; i++) {
+        kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+        opts.max_bytes     = i ? 512 << 10 : 0;
+        kt_gpus_t *gpus    = open_sim(seed, opts);
+        got[i]             = sound_bass(MANY, gpus, &info);
+        cr_assert_eq(info.replaced, 0);
+        cr_assert_eq(info_of(gpus).parts > 1, i);
+        bass_same(want, got[i], MANY, UNITS);
+        kt_gpus_close(&gpus);
+    }
+    bass_same(got[0], got[1], MANY, 0);
+    free(want);
+    free(got[0]);
+    free(got[1]);
+    check_clean();
+}
+
+Test(gpu_sim, the_bass_is_the_processors_in_order)
+{
+    bass_agrees("0");
+}
+
+Test(gpu_sim, the_bass_is_the_processors_at_random)
+{
+    bass_agrees("4");
+}
+
+// Whole and in pieces the same counts, of any number of samples: the last frame is filled up with zeros.
+static void
+cents_agree(const char *seed)
+{
+    static const size_t SAMPLES[] = {5000, 8192, 45000};
+    static kt_cents_t   want, got[2];
+    kt_device_info_t    info;
+    for (size_t s = 0; s < sizeof SAMPLES / sizeof *SAMPLES; s++) {
+        sound_cents(SAMPLES[s], NULL, &info, &want);
+        for (size_t i = 0; i < 2; i++) {
+            kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+            opts.max_bytes     = i ? 512 << 10 : 0;
+            kt_gpus_t *gpus    = open_sim(seed, opts);
+            sound_cents(SAMPLES[s], gpus, &info, &got[i]);
+            cr_assert_eq(info.replaced, 0);
+            cr_assert_eq(info_of(gpus).parts > 1, i && SAMPLES[s] > 40000);
+            cents_same(&want, &got[i], 1e-3);
+            kt_gpus_close(&gpus);
+        }
+        cr_assert_eq(memcmp(&got[0], &got[1], sizeof *got), 0);
+    }
+    check_clean();
+}
+
+Test(gpu_sim, cents_are_the_processors_in_order)
+{
+    cents_agree("0");
+}
+
+Test(gpu_sim, cents_are_the_processors_at_random)
+{
+    cents_agree("4");
 }
 
 Test(gpu_sim, columns_are_the_processors_in_order)
@@ -602,7 +671,7 @@ Test(gpu_sim, a_warm_up_takes_the_memory_and_shows_the_first_error)
     cr_assert(strstr(refusals[0], "the plan failed: cudaErrorInvalidDeviceFunction"), "%s", refusals[0]);
     cr_assert_eq(kt_gpus_warm_up(gpus, sound.plan), KT_OK);
     cr_assert_gt(info_of(gpus).pool_bytes, 0);
-    cr_assert_eq(info_of(gpus).batches, 4);
+    cr_assert_eq(info_of(gpus).batches, 7);
     cr_assert_eq(info_of(gpus).lost, 0);
     sound_free(&sound);
     kt_gpus_close(&gpus);

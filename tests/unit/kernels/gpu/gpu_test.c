@@ -9,6 +9,7 @@
 #include "tests/unit/kernels/gpu/gpu_double.h"
 #include "tests/unit/kernels/gpu/gpu_film.h"
 #include "tests/unit/kernels/gpu/gpu_fixture.h"
+#include "tests/unit/kernels/gpu/gpu_pitch.h"
 #include "tests/unit/kernels/gpu/gpu_rises.h"
 #include "tests/unit/kernels/gpu/gpu_table.h"
 
@@ -197,6 +198,65 @@ Test(gpu, refused_rises_are_the_processors)
     uint16_t *want = sound_rises(FRAMES, false, NULL, &info), *got = sound_rises(FRAMES, false, gpus, &info);
     cr_assert_eq(info.replaced, 1);
     rises_same(want, got, FRAMES, 0);
+    free(want);
+    free(got);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, the_bass_is_computed_whole_and_in_pieces)
+{
+    enum { MANY = 60 };
+    kt_device_info_t info;
+    uint16_t        *want = sound_bass(MANY, NULL, &info);
+    for (size_t i = 0; i < 2; i++) {
+        kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+        opts.max_bytes     = i ? 512 << 10 : 0;
+        kt_gpus_t *gpus    = open_double(1, opts);
+        uint16_t  *got     = sound_bass(MANY, gpus, &info);
+        cr_assert_eq(info.replaced, 0);
+        cr_assert_eq(info_of(gpus).parts > 1, i);
+        bass_same(want, got, MANY, 0);
+        free(got);
+        kt_gpus_close(&gpus);
+    }
+    free(want);
+}
+
+// Pieces add up: each in a batch of its own.
+Test(gpu, cents_are_counted_whole_and_in_pieces)
+{
+    enum { SAMPLES = 100000 };
+    static kt_cents_t want, got;
+    kt_device_info_t  info;
+    sound_cents(SAMPLES, NULL, &info, &want);
+    for (size_t i = 0; i < 2; i++) {
+        kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+        opts.max_bytes     = i ? 512 << 10 : 0;
+        kt_gpus_t *gpus    = open_double(1, opts);
+        sound_cents(SAMPLES, gpus, &info, &got);
+        cr_assert_eq(info.replaced, 0);
+        cr_assert_eq(info_of(gpus).parts > 1, i);
+        cr_assert_eq(info_of(gpus).parts, info_of(gpus).batches);
+        cents_same(&want, &got, 1e-7);
+        kt_gpus_close(&gpus);
+    }
+}
+
+Test(gpu, a_refused_bass_and_refused_cents_are_the_processors)
+{
+    enum { SAMPLES = 30000 };
+    static kt_cents_t want_cents, cents;
+    kt_device_info_t  info;
+    kt_gpus_t        *gpus = open_double(1, KT_GPU_DEFAULTS);
+    sound_cents(SAMPLES, NULL, &info, &want_cents);
+    gpu_double.refuse = KT_EINVAL;
+    sound_cents(SAMPLES, gpus, &info, &cents);
+    cr_assert_eq(info.replaced, 1);
+    cents_same(&want_cents, &cents, 0);
+    gpu_double.refuse = KT_EINVAL;
+    uint16_t *want = sound_bass(FRAMES, NULL, &info), *got = sound_bass(FRAMES, gpus, &info);
+    cr_assert_eq(info.replaced, 1);
+    bass_same(want, got, FRAMES, 0);
     free(want);
     free(got);
     kt_gpus_close(&gpus);

@@ -2,10 +2,13 @@
 #include "kernels/audio/plan.h"
 #include "kernels/gpu/columns.h"
 #include "kernels/gpu/cqt.h"
+#include "kernels/gpu/bass.h"
+#include "kernels/gpu/cents.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
 #include "kernels/gpu/kind.h"
 #include "kernels/gpu/rises.h"
+#include "kernels/isa.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -140,6 +143,51 @@ Test(gpu_kinds, rises_bring_the_frames_before_a_part_or_silence)
     cr_assert_eq(share.begin, 0);
     cr_assert_eq(share.end, (int64_t)kept.bytes);
     kt_plan_destroy(&plan);
+}
+
+// Zeros on both sides of the samples, whether they are brought or kept.
+Test(gpu_kinds, the_bass_and_cents_bring_zeros_where_the_samples_are_not)
+{
+    enum { SAMPLES = 20000, ROW = 1024, ROWS = 3, RATE = 22050 };
+    static float        pcm[SAMPLES], to[50000];
+    kt_bass_t          *bass    = NULL;
+    kt_cents_counter_t *counter = NULL;
+    kt_gpu_kept_t       kept    = {.bytes = (SAMPLES + 500) * sizeof *pcm};
+    kt_gpu_share_t      share;
+    for (size_t i = 0; i < SAMPLES; i++)
+        pcm[i] = (float)(i + 1);
+    cr_assert_eq(kt_bass_new(&bass, kt_isa(NULL)->rows, RATE, ROW), KT_OK);
+    cr_assert_eq(kt_cents_counter_new(&counter, kt_isa(NULL)->rows, RATE), KT_OK);
+    const kt_bass_shape_t *shape  = kt_bass_shape(bass);
+    const kt_bass_span_t   span   = {pcm, SAMPLES, 700, 30};
+    kt_gpu_bass_t          work   = {.bass = bass, .span = span};
+    kt_gpu_cents_t         cents  = {.counter = counter, .pcm = pcm, .n = SAMPLES};
+    const int64_t          reach  = (int64_t)(shape->points + KT_BASS_STEPS) * shape->step / 2;
+    const size_t           firsts[] = {0, 7, 27};
+    for (size_t f = 0; f < sizeof firsts / sizeof *firsts; f++) {
+        const int64_t from = (int64_t)(700 + firsts[f] * ROW) - reach;
+        memset(to, 0xff, sizeof to);
+        kt_gpu_bass_kind.copy_in(&work, firsts[f], ROWS, to);
+        for (size_t i = 0; i < kt_gpu_bass_window(shape) + (ROWS - 1) * ROW; i++) {
+            const int64_t at = from + (int64_t)i;
+            cr_assert_eq(to[i], at >= 0 && at < SAMPLES ? (float)(at + 1) : 0, "row %zu, sample %zu", firsts[f], i);
+        }
+        kt_gpu_bass_t kept_work = work;
+        kept_work.samples       = (kt_gpu_samples_t){&kept, false, 500};
+        kt_gpu_bass_kind.share(&kept_work, firsts[f], ROWS, &share);
+        cr_assert_eq(share.at, (500 + from) * (int64_t)sizeof *pcm);
+        cr_assert_eq(share.begin, 500 * (int64_t)sizeof *pcm);
+        cr_assert_eq(share.end, (int64_t)kept.bytes);
+    }
+    // The last frame has more than a hop of samples, and zeros behind them.
+    const size_t last = kt_cents_frames(kt_cents_counter_shape(counter), SAMPLES) - 1;
+    cr_assert_eq(last, 3);
+    kt_gpu_cents_kind.copy_in(&cents, last, 1, to);
+    for (size_t i = 0; i < 8192; i++)
+        cr_assert_eq(to[i], last * 4096 + i < SAMPLES ? (float)(last * 4096 + i + 1) : 0);
+    cr_assert_not(kt_gpu_cents_kind.joins(NULL, NULL));
+    kt_bass_destroy(&bass);
+    kt_cents_counter_destroy(&counter);
 }
 
 Test(gpu_kinds, constant_q_brings_zeros_where_the_stream_is_not)
