@@ -20,8 +20,8 @@ struct kt_bass {
     size_t              batch;  // rows that are computed together: 1 where a row is not whole low values
     size_t              taps;   // a multiple of LANES; zeros behind a step
     float              *tap[KT_BASS_SUMS], *edge;
-    uint8_t            *pitch_class;         // [past]
-    lanes_t (*sums)[KT_BASS_SUMS];           // of a batch, as those below
+    uint8_t            *pitch_class;  // [past]
+    lanes_t (*sums)[KT_BASS_SUMS];    // of a batch, as those below
     float *low, *power;
 };
 
@@ -77,10 +77,10 @@ kt_bass_tables(const kt_bass_shape_t *shape, size_t stride, float *tap, uint8_t 
     const double length = (double)KT_BASS_STEPS * shape->step, hz = (double)shape->rate_hz / shape->step;
     memset(tap, 0, KT_BASS_SUMS * stride * sizeof *tap);
     for (size_t i = 0; i < shape->step; i++) {  // the whole window has a sum of 1
-        const double angle                = 2 * PI * ((double)i + 0.5) / length;
-        tap[KT_BASS_ALL * stride + i]     = (float)(1 / length);
-        tap[KT_BASS_COSINE * stride + i]  = (float)(cos(angle) / length);
-        tap[KT_BASS_SINE * stride + i]    = (float)(sin(angle) / length);
+        const double angle               = 2 * PI * ((double)i + 0.5) / length;
+        tap[KT_BASS_ALL * stride + i]    = (float)(1 / length);
+        tap[KT_BASS_COSINE * stride + i] = (float)(cos(angle) / length);
+        tap[KT_BASS_SINE * stride + i]   = (float)(sin(angle) / length);
     }
     memset(pitch_class, 0, shape->past);
     for (size_t b = shape->first; b < shape->past; b++) {
@@ -164,10 +164,10 @@ fill_low(kt_bass_t *self, const float *samples, size_t n, int64_t at, size_t man
     }
     for (size_t i = 0; i < many; i++) {
         lanes_t(*s)[KT_BASS_SUMS] = self->sums + i;
-        const lanes_t all    = (s[0][KT_BASS_ALL] + s[1][KT_BASS_ALL]) + (s[2][KT_BASS_ALL] + s[3][KT_BASS_ALL]);
-        const lanes_t cosine = s[0][KT_BASS_COSINE] - s[2][KT_BASS_COSINE];
-        const lanes_t lane   = all - cosine + (s[1][KT_BASS_SINE] - s[3][KT_BASS_SINE]);
-        self->low[i] = (lane[0] + lane[1]) + (lane[2] + lane[3]);
+        const lanes_t all         = (s[0][KT_BASS_ALL] + s[1][KT_BASS_ALL]) + (s[2][KT_BASS_ALL] + s[3][KT_BASS_ALL]);
+        const lanes_t cosine      = s[0][KT_BASS_COSINE] - s[2][KT_BASS_COSINE];
+        const lanes_t lane        = all - cosine + (s[1][KT_BASS_SINE] - s[3][KT_BASS_SINE]);
+        self->low[i]              = (lane[0] + lane[1]) + (lane[2] + lane[3]);
     }
 }
 

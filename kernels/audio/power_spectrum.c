@@ -13,8 +13,8 @@ kt_power_spectra_new(kt_power_spectra_t **self_p, const kt_cpu_ops_t *ops, uint3
                      uint32_t hop)
 {
     const kt_frontend_opts_t opts = kt_power_spectra_opts(rate_hz, n_fft, hop);
-    kt_power_spectra_t *self = calloc(1, sizeof *self);
-    kt_err_t            err  = self ? kt_plan_new(&self->plan, &opts) : KT_ENOMEM;
+    kt_power_spectra_t      *self = calloc(1, sizeof *self);
+    kt_err_t                 err  = self ? kt_plan_new(&self->plan, &opts) : KT_ENOMEM;
     if (err)
         goto fail;
     self->ops     = ops;

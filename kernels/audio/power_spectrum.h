@@ -11,7 +11,8 @@
 
 typedef struct kt_power_spectra kt_power_spectra_t;
 
-// The plan of such frames: nothing but the transform's tables is used of it, so its bands are as few as a plan may have.
+// The plan of such frames: nothing but the transform's tables is used of it, so its bands are as few as a plan may
+// have.
 static inline kt_frontend_opts_t
 kt_power_spectra_opts(uint32_t rate_hz, uint32_t n_fft, uint32_t hop)
 {

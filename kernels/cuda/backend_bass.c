@@ -68,10 +68,8 @@ bass_fill_side(const kt_gpu_job_t *job, char *side)
     size_t                at    = 0;
     for (uint32_t i = 0; i < batch->n_parts; i++) {
         const kt_gpu_part_t *part  = &batch->parts[i];
-        const kt_cuda_run_t  whole = {.pcm      = at / sizeof(float),
-                                      .row      = part->first,
-                                      .frames   = part->items,
-                                      .real_end = low_values(&shape, part)};
+        const kt_cuda_run_t  whole = {
+             .pcm = at / sizeof(float), .row = part->first, .frames = part->items, .real_end = low_values(&shape, part)};
         runs += kt_cuda_cut(&whole, shape.hop, job->run_frames, runs);
         at += low_bytes(&shape, part);
     }
@@ -100,9 +98,9 @@ bass_launch(const kt_gpu_job_t *job)
         at += low_bytes(&shape, part);
     }
     if (!err)
-        err = kt_cuda_power_spectra(lane->plan->cuda, (const kt_cuda_run_t *)(const void *)side, job->n_runs,
-                                    job->run_frames, (const float *)(void *)work, shape.past, power, NULL,
-                                    lane->stream);
+        err =
+            kt_cuda_power_spectra(lane->plan->cuda, (const kt_cuda_run_t *)(const void *)side, job->n_runs,
+                                  job->run_frames, (const float *)(void *)work, shape.past, power, NULL, lane->stream);
     const kt_cuda_bass_rows_t rows = {.power       = power,
                                       .pitch_class = (const uint8_t *)taps + tap_bytes(&shape),
                                       .out         = kt_gpu_section(lane, 0),

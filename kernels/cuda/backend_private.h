@@ -67,8 +67,7 @@ typedef struct kt_gpu_launcher {
     kt_err_t (*launch)(const kt_gpu_job_t *job);             // onto the lane's stream; KT_EIO: CUDA refused
 } kt_gpu_launcher_t;
 extern const kt_gpu_launcher_t kt_gpu_frontend_launcher, kt_gpu_chroma_launcher, kt_gpu_image_launcher,
-    kt_gpu_cqt_launcher, kt_gpu_columns_launcher, kt_gpu_rises_launcher, kt_gpu_bass_launcher,
-    kt_gpu_cents_launcher;
+    kt_gpu_cqt_launcher, kt_gpu_columns_launcher, kt_gpu_rises_launcher, kt_gpu_bass_launcher, kt_gpu_cents_launcher;
 
 // Results of a section on the device; NULL: not wanted.
 static inline void *

@@ -29,10 +29,13 @@ times(float4 a, float4 b)
 __global__ void
 __launch_bounds__(THREADS) kt_bass_low_kernel(const __grid_constant__ kt_cuda_bass_low_t of)
 {
-    __shared__ float4 sum[KT_BASS_SUMS][THREADS];
+    __shared__ float4 sum[KT_BASS_SUMS][THREADS], tap[KT_BASS_SUMS * KT_GPU_BASS_STEP_MOST / 4];
     const unsigned    t = threadIdx.x, at = blockIdx.x * LOW_VALUES + t, quads = of.step / 4;
+    for (unsigned i = t; i < KT_BASS_SUMS * quads; i += THREADS)
+        tap[i] = ((const float4 *)of.tap)[i];
+    __syncthreads();
     if (at < of.values + KT_BASS_STEPS - 1) {
-        const float4 *x = (const float4 *)of.in + (size_t)at * quads, *tap = (const float4 *)of.tap;
+        const float4 *x                  = (const float4 *)of.in + (size_t)at * quads;
         float4        made[KT_BASS_SUMS] = {};
         for (unsigned i = 0; i < quads; i++) {
             const float4 some = x[i];
@@ -48,23 +51,29 @@ __launch_bounds__(THREADS) kt_bass_low_kernel(const __grid_constant__ kt_cuda_ba
     if (t >= LOW_VALUES || at >= of.values)
         return;
     const float4 *all = sum[KT_BASS_ALL] + t, *cosine = sum[KT_BASS_COSINE] + t, *sine = sum[KT_BASS_SINE] + t;
-    const float4  lane =
-        plus(minus(plus(plus(all[0], all[1]), plus(all[2], all[3])), minus(cosine[0], cosine[2])), minus(sine[1], sine[3]));
-    of.low[at] = __fadd_rn(__fadd_rn(lane.x, lane.y), __fadd_rn(lane.z, lane.w));
+    const float4  lane = plus(minus(plus(plus(all[0], all[1]), plus(all[2], all[3])), minus(cosine[0], cosine[2])),
+                              minus(sine[1], sine[3]));
+    of.low[at]         = __fadd_rn(__fadd_rn(lane.x, lane.y), __fadd_rn(lane.z, lane.w));
 }
 
 // fill_row of kernels/audio/bass.c.
 __global__ void
 __launch_bounds__(ROWS *KT_BASS_WIDTH) kt_bass_rows_kernel(const __grid_constant__ kt_cuda_bass_rows_t of)
 {
-    __shared__ double sum[ROWS][KT_BASS_WIDTH];
-    const unsigned    r = threadIdx.x / KT_BASS_WIDTH, c = threadIdx.x % KT_BASS_WIDTH, row = blockIdx.x * ROWS + r;
-    const float      *power = of.power + (size_t)row * of.past;
-    double            own = 0, whole = 0, square = 0;
+    __shared__ double  sum[ROWS][KT_BASS_WIDTH];
+    __shared__ float   power[ROWS][KT_GPU_BASS_BINS_MOST + 1];
+    __shared__ uint8_t pitch_class[KT_GPU_BASS_BINS_MOST];
+    const unsigned     r = threadIdx.x / KT_BASS_WIDTH, c = threadIdx.x % KT_BASS_WIDTH, row = blockIdx.x * ROWS + r;
+    double             own = 0, whole = 0, square = 0;
+    for (unsigned b = threadIdx.x; b < of.past; b += ROWS * KT_BASS_WIDTH)
+        pitch_class[b] = of.pitch_class[b];
+    for (unsigned b = c; b < of.past && row < of.rows; b += KT_BASS_WIDTH)
+        power[r][b] = of.power[(size_t)row * of.past + b];
+    __syncthreads();
     for (unsigned b = of.first; b < of.past && row < of.rows; b++) {
-        const float p = power[b];
+        const float p = power[r][b];
         whole += (double)p;
-        if (of.pitch_class[b] == c)
+        if (pitch_class[b] == c)
             own += (double)__fsqrt_rn(__fsqrt_rn(p));
     }
     sum[r][c] = own;
@@ -82,7 +91,7 @@ extern "C" kt_err_t
 kt_cuda_bass_low(const kt_cuda_bass_low_t *self, cudaStream_t stream)
 {
     const uint64_t blocks = ((uint64_t)self->values + LOW_VALUES - 1) / LOW_VALUES;
-    if (self->step == 0 || self->step % 4 || blocks > INT32_MAX)
+    if (self->step == 0 || self->step % 4 || self->step > KT_GPU_BASS_STEP_MOST || blocks > INT32_MAX)
         return KT_EINVAL;
     if (self->values == 0)
         return KT_OK;
@@ -94,6 +103,8 @@ extern "C" kt_err_t
 kt_cuda_bass_rows(const kt_cuda_bass_rows_t *self, cudaStream_t stream)
 {
     const unsigned blocks = self->rows / ROWS + (self->rows % ROWS != 0);
+    if (self->past > KT_GPU_BASS_BINS_MOST)
+        return KT_EINVAL;
     if (self->rows == 0)
         return KT_OK;
     KT_LAUNCH(kt_bass_rows_kernel, dim3(blocks), dim3(ROWS * KT_BASS_WIDTH), 0, stream, *self);

@@ -3,7 +3,7 @@
 // allocates nor synchronises.
 #pragma once
 
-#include "kernels/audio/bass.h"
+#include "kernels/gpu/bass.h"
 
 #include <cuda_runtime.h>
 
@@ -18,7 +18,7 @@ typedef struct kt_cuda_bass_low {
     uint32_t     values, step;
 } kt_cuda_bass_low_t;
 
-// KT_EINVAL: a step that is no multiple of four, or more values than a grid has; KT_EIO.
+// KT_EINVAL: a step that is no multiple of four or too long, or more values than a grid has; KT_EIO.
 KT_MUST_USE kt_err_t kt_cuda_bass_low(const kt_cuda_bass_low_t *self, cudaStream_t stream);
 
 typedef struct kt_cuda_bass_rows {
@@ -28,7 +28,7 @@ typedef struct kt_cuda_bass_rows {
     uint32_t       rows, first, past;
 } kt_cuda_bass_rows_t;
 
-// KT_EIO.
+// KT_EINVAL: too many bins; KT_EIO.
 KT_MUST_USE kt_err_t kt_cuda_bass_rows(const kt_cuda_bass_rows_t *self, cudaStream_t stream);
 
 #ifdef __cplusplus

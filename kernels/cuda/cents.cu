@@ -1,5 +1,6 @@
-// Spectral peaks in cents: a block per frame, in float as the other power spectra of single partials (chroma.cu).
-// Frames overlap by half and are few, five per second, so a frame's samples are read where they are, without a ring.
+// Spectral peaks in cents: a block makes a few frames, one after the other, in float as the other power spectra of
+// single partials (chroma.cu). Frames overlap by half and are few, five per second, so a frame's samples are read where
+// they are, without a ring.
 //
 // Where there is a peak is one bit; then a thread takes the peak whose number is its own, so that the logarithms, in
 // double, are those of some forty peaks and not of all bins. Counts are whole units, added by atomics: sums that do not
@@ -7,7 +8,8 @@
 #include "kernels/cuda/cents.h"
 #include "kernels/cuda/frame.cuh"
 
-enum { MASKS = 64, WARPS_MOST = 16 };  // of at most 2048 bins, of 512 threads
+// MASKS: of at most 2048 bins. RUN_FRAMES: for which the roots of the transform, in double, are made once.
+enum { MASKS = 64, WARPS_MOST = 16, RUN_FRAMES = 8 };
 
 static constexpr unsigned FULL_WARP = 0xffffffffu;
 
@@ -92,35 +94,15 @@ sum_of_all(kt_cents_workspace &own, double sum, const kt_thread &me)
     return sum;
 }
 
-template <int POINTS>
-__global__ void
-__launch_bounds__(POINTS / 8) kt_cents_kernel(const __grid_constant__ kt_cuda_cents_t of)
+// Counts the peaks of a power spectrum and returns their number, the same in every thread. Begins with a barrier;
+// `power` may be written after the next one.
+__device__ __forceinline__ unsigned
+count_peaks(const kt_cuda_cents_t &of, kt_cents_workspace &own, const float *power, const kt_thread &me)
 {
-    typedef kt_fft<float, POINTS> fft_t;
     enum { EACH = 2 };  // peaks of a thread at most: of a quarter of the bins every other one
-    const kt_thread         me    = kt_thread_here();
     const kt_cents_shape_t &shape = of.shape;
-    kt_complex<float>      *cells = (kt_complex<float> *)kt_shared;
-    float                  *power = (float *)(kt_shared + cells_bytes(POINTS) / 2);
-    kt_cents_workspace     &own   = *(kt_cents_workspace *)(kt_shared + cells_bytes(POINTS));
-    const kt_ring           frame = {(float *)of.pcm + (size_t)blockIdx.x * shape.hop, ~0u};
-    {
-        kt_window<float>  window;
-        fft_t             fft;
-        kt_complex<float> z[8];
-        auto              take = [&](unsigned k, float re, float im) {
-            const float r = 0.25F * re, i = 0.25F * im;
-            if (k < shape.bins)
-                power[k] = fmaf(r, r, i * i);
-        };
-        window.prepare(me.t, shape.n_fft);
-        fft.prepare(me.t);
-        window.template load<fft_t::THREADS>(frame, 0, me.t, z);
-        fft.run(z, cells, me.t);
-        kt_real_spectrum<float, POINTS>(z, cells, me.t, fft.real, take);
-    }
-    const float    least = fmaxf(largest_power(own, shape, power, me) * KT_CENTS_RANGE, KT_CENTS_FLOOR);
-    const unsigned words = (shape.bins - 1 - shape.first + 31) / 32;
+    const float             least = fmaxf(largest_power(own, shape, power, me) * KT_CENTS_RANGE, KT_CENTS_FLOOR);
+    const unsigned          words = (shape.bins - 1 - shape.first + 31) / 32;
     for (unsigned w = me.warp; w < words; w += me.warps) {
         const unsigned k = shape.first + 32 * w + me.lane;
         const bool     is_peak =
@@ -153,8 +135,38 @@ __launch_bounds__(POINTS / 8) kt_cents_kernel(const __grid_constant__ kt_cuda_ce
             for (unsigned h = 0; h < KT_CENTS_HARMONICS; h++, weight *= KT_CENTS_SHARE)
                 count(of.counts->all, peak[i].cents + KT_CENTS_A4 - shape.harmonic[h], KT_CENTS, weight);
         }
-    if (me.t == 0)
-        of.peaks[blockIdx.x] = n;
+    return n;
+}
+
+template <int POINTS>
+__global__ void
+__launch_bounds__(POINTS / 8) kt_cents_kernel(const __grid_constant__ kt_cuda_cents_t of)
+{
+    typedef kt_fft<float, POINTS> fft_t;
+    const kt_thread               me    = kt_thread_here();
+    kt_complex<float>            *cells = (kt_complex<float> *)kt_shared;
+    float                        *power = (float *)(kt_shared + cells_bytes(POINTS) / 2);
+    kt_cents_workspace           &own   = *(kt_cents_workspace *)(kt_shared + cells_bytes(POINTS));
+    const unsigned                begin = blockIdx.x * RUN_FRAMES, end = min(begin + RUN_FRAMES, of.frames);
+    kt_window<float>              window;
+    fft_t                         fft;
+    window.prepare(me.t, of.shape.n_fft);
+    fft.prepare(me.t);
+    for (unsigned f = begin; f < end; f++) {
+        const kt_ring     frame = {(float *)of.pcm + (size_t)f * of.shape.hop, ~0u};
+        kt_complex<float> z[8];
+        auto              take = [&](unsigned k, float re, float im) {
+            const float r = 0.25F * re, i = 0.25F * im;
+            if (k < of.shape.bins)
+                power[k] = fmaf(r, r, i * i);
+        };
+        window.template load<fft_t::THREADS>(frame, 0, me.t, z);
+        fft.run(z, cells, me.t);
+        kt_real_spectrum<float, POINTS>(z, cells, me.t, fft.real, take);
+        const unsigned n = count_peaks(of, own, power, me);
+        if (me.t == 0)
+            of.peaks[f] = n;
+    }
 }
 
 extern "C" kt_err_t
@@ -165,9 +177,10 @@ kt_cuda_cents(const kt_cuda_cents_t *self, cudaStream_t stream)
         return KT_EINVAL;
     if (self->frames == 0)
         return KT_OK;
+    const dim3 blocks(self->frames / RUN_FRAMES + (self->frames % RUN_FRAMES != 0));
     if (points == 4096)
-        KT_LAUNCH(kt_cents_kernel<4096>, dim3(self->frames), dim3(points / 8), shared, stream, *self);
+        KT_LAUNCH(kt_cents_kernel<4096>, blocks, dim3(points / 8), shared, stream, *self);
     else
-        KT_LAUNCH(kt_cents_kernel<2048>, dim3(self->frames), dim3(points / 8), shared, stream, *self);
+        KT_LAUNCH(kt_cents_kernel<2048>, blocks, dim3(points / 8), shared, stream, *self);
     return kt_launched();
 }

@@ -1,5 +1,5 @@
-// kt_cuda_cents -- spectral peaks in cents (kernels/audio/cents.h) of frames of one stretch of samples. As all launchers
-// (kt_cuda.h): neither allocates nor synchronises.
+// kt_cuda_cents -- spectral peaks in cents (kernels/audio/cents.h) of frames of one stretch of samples. As all
+// launchers (kt_cuda.h): neither allocates nor synchronises.
 #pragma once
 
 #include "kernels/gpu/cents.h"

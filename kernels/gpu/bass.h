@@ -25,9 +25,13 @@ kt_gpu_bass_window(const kt_bass_shape_t *shape)
     return (size_t)(shape->points + KT_BASS_STEPS - 1) * shape->step;
 }
 
+// What a block of the kernels has room for.
+enum { KT_GPU_BASS_STEP_MOST = 64, KT_GPU_BASS_BINS_MOST = 192 };
+
 // Whether the kernels have these sizes; else the processor computes the rows, and nothing is refused.
 static inline bool
 kt_gpu_bass_has(const kt_bass_shape_t *shape)
 {
-    return shape->is_whole && shape->step % 4 == 0 && shape->points >= 512 && shape->points <= 4096;
+    return shape->is_whole && shape->step % 4 == 0 && shape->step <= KT_GPU_BASS_STEP_MOST &&
+           shape->past <= KT_GPU_BASS_BINS_MOST && shape->points >= 512 && shape->points <= 4096;
 }

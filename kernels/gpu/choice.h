@@ -11,23 +11,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// How often a file's requests wait behind the queue: the first pass, chroma beside constant-Q, the rises of the
-// rhythm's finer rows. By ops/bench gpu-node with 64 cores, a first pass in doubles and samples that each request
-// brought, the node's rate over that without a GPU is
-//   waits     1     4     8     16
-//   T4        1.00  1.08  1.07  1.06
-//   L4        1.03  1.12  1.11  1.09
-//   H200      1.18  1.16  1.15  not run
-enum { KT_GPU_WAITS = 4 };
+// How often a file's requests wait behind the queue: the first pass; chroma beside constant-Q, the rises of the
+// rhythm's finer rows, the bass and the key's peaks, in pieces; statistics. By ops/bench gpu-node with 64 cores the
+// node's rate over that without a GPU is
+//   waits     2     4     6
+//   T4        1.19  1.18  1.22
+//   L4        1.29  1.19  1.29
+//   H200      1.39  1.39  1.39
+enum { KT_GPU_WAITS = 6 };
 
 // Time per item over the last items; older ones count less. No lock of its own.
 typedef struct kt_gpu_rate {
     double us, items;
 } kt_gpu_rate_t;
 
-// Before anything was measured: a core needs 24 ms per minute of sound (docs/gpu.md, "What a GPU is worth to a node"),
+// Before anything was measured: a core needs 30 ms per minute of sound (docs/gpu.md, "What a GPU is worth to a node"),
 // which is 2584 frames; the slowest device of that page needs half a microsecond per frame of its slowest kind.
-#define KT_GPU_RATE_CPU ((kt_gpu_rate_t){.us = 9.0 * 16384, .items = 16384})
+#define KT_GPU_RATE_CPU ((kt_gpu_rate_t){.us = 11.5 * 16384, .items = 16384})
 #define KT_GPU_RATE_DEVICE ((kt_gpu_rate_t){.us = 0.5 * 4096, .items = 4096})
 
 void kt_gpu_rate_add(kt_gpu_rate_t *self, double us, double items);

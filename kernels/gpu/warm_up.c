@@ -20,7 +20,7 @@ typedef struct warm {
     float              *pcm, *rows, *chroma;  // silence [n]; mel rows, chroma of either kind
     uint16_t           *units;                // rows of rises, and of the bass
     kt_gpu_cqt_tables_t cqt;
-    kt_bass_t          *bass;    // NULL: not defined at this rate
+    kt_bass_t          *bass;     // NULL: not defined at this rate
     kt_cents_counter_t *counter;  // likewise
     kt_cents_t          cents;
 } warm_t;
@@ -61,37 +61,36 @@ warm_init(warm_t *self, const kt_plan_t *plan)
 static void
 warm_up(warm_t *self, kt_gpu_t *gpu)
 {
-    const kt_frontend_opts_t *opts    = kt_plan_opts(self->plan);
-    const bool                has_cqt = kt_gpu_cqt_tables_fill(&self->cqt, opts->rate_hz, opts->hop, 0) == KT_OK;
-    const bool            has_bass  = self->bass && kt_gpu_bass_has(kt_bass_shape(self->bass));
-    const bool            has_cents = self->counter && kt_gpu_cents_has(kt_cents_counter_shape(self->counter));
-    const kt_span_t       span      = {self->pcm, FRAMES, 0, self->n};
-    const kt_rows_t       rows      = {.row[KT_ROW_MEL] = self->rows};
-    const kt_gpu_frames_t frames    = {.plan = self->plan, .span = &span, .rows = &rows, .chroma = self->chroma};
-    const kt_gpu_cqt_t    cqt       = {self->cqt.config, 0, &self->cqt.table, self->pcm, self->n, self->chroma, {0}};
-    const kt_rise_span_t  rise_span = {self->pcm, FRAMES, {1, 1, true}};
-    const kt_gpu_rises_t  rises     = {self->plan, &rise_span, self->units, {0}};
-    const kt_gpu_bass_t   bass      = {self->bass, {self->pcm, self->n, 0, FRAMES}, self->units, {0}};
-    const kt_gpu_cents_t  cents     = {self->counter, self->pcm, self->n, &self->cents, {0}};
+    const kt_frontend_opts_t *opts      = kt_plan_opts(self->plan);
+    const bool                has_cqt   = kt_gpu_cqt_tables_fill(&self->cqt, opts->rate_hz, opts->hop, 0) == KT_OK;
+    const bool                has_bass  = self->bass && kt_gpu_bass_has(kt_bass_shape(self->bass));
+    const bool                has_cents = self->counter && kt_gpu_cents_has(kt_cents_counter_shape(self->counter));
+    const kt_span_t           span      = {self->pcm, FRAMES, 0, self->n};
+    const kt_rows_t           rows      = {.row[KT_ROW_MEL] = self->rows};
+    const kt_gpu_frames_t     frames    = {.plan = self->plan, .span = &span, .rows = &rows, .chroma = self->chroma};
+    const kt_gpu_cqt_t        cqt = {self->cqt.config, 0, &self->cqt.table, self->pcm, self->n, self->chroma, {0}};
+    const kt_rise_span_t      rise_span = {self->pcm, FRAMES, {1, 1, true}};
+    const kt_gpu_rises_t      rises     = {self->plan, &rise_span, self->units, {0}};
+    const kt_gpu_bass_t       bass      = {self->bass, {self->pcm, self->n, 0, FRAMES}, self->units, {0}};
+    const kt_gpu_cents_t      cents     = {self->counter, self->pcm, self->n, &self->cents, {0}};
     // Of the rows of the front end.
     float                     quantile[KT_GPU_ITEM_COLUMNS * 2];
     kt_column_moments_t       moments[KT_GPU_ITEM_COLUMNS];
     const kt_columns_matrix_t matrix  = {self->rows, KT_GPU_ITEM_COLUMNS};
     const kt_column_set_t     columns = {&matrix, 1, FRAMES, 2};
     const kt_gpu_columns_t    work    = {&columns, matrix.width, moments, quantile};
-    const kt_gpu_request_t    all[]   = {{&kt_gpu_frontend_kind, &frames, FRAMES},
-                                         {&kt_gpu_chroma_kind, &frames, FRAMES},
-                                         {&kt_gpu_cqt_kind, &cqt, has_cqt ? FRAMES : 0},
-                                         {&kt_gpu_columns_kind, &work, 1},
-                                         {&kt_gpu_rises_kind, &rises, FRAMES},
-                                         {&kt_gpu_bass_kind, &bass, has_bass ? FRAMES : 0},
-                                         {&kt_gpu_cents_kind, &cents, has_cents ? 1 : 0}};
-    kt_err_t                  err     = KT_OK;
+    const kt_gpu_request_t    all[]   = {
+             {&kt_gpu_frontend_kind, &frames, FRAMES},       {&kt_gpu_chroma_kind, &frames, FRAMES},
+             {&kt_gpu_cqt_kind, &cqt, has_cqt ? FRAMES : 0}, {&kt_gpu_columns_kind, &work, 1},
+             {&kt_gpu_rises_kind, &rises, FRAMES},           {&kt_gpu_bass_kind, &bass, has_bass ? FRAMES : 0},
+             {&kt_gpu_cents_kind, &cents, has_cents ? 1 : 0}};
+    kt_err_t err = KT_OK;
     for (size_t k = 0; k < sizeof all / sizeof *all && !err; k++)
         if (all[k].items)
             err = kt_gpu_run(gpu, &all[k]);
     if (err)
-        kt_log_warn("GPU-WARM-UP", "device=\"%s\" text=\"a first batch did not run: the processor computes what it refuses\"",
+        kt_log_warn("GPU-WARM-UP",
+                    "device=\"%s\" text=\"a first batch did not run: the processor computes what it refuses\"",
                     gpu->about.name);
 }
 

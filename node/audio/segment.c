@@ -31,9 +31,9 @@ struct kt_segment {
     float              *at[KT_MATRICES];
     size_t              room[KT_MATRICES];  // frames, without the margin
     size_t              frames, lead;
-    kt_device_job_t    *job;      // rows that are on their way; NULL: none
-    kt_device_job_t    *cqt_job;  // constant-Q chroma, likewise
-    size_t              pending;  // frames of it
+    kt_device_job_t    *job;       // rows that are on their way; NULL: none
+    kt_device_job_t    *cqt_job;   // constant-Q chroma, likewise
+    size_t              pending;   // frames of it
     bool                closing;   // between begin_close and begin_derived
     bool                deriving;  // between begin_derived and close
     kt_spectral_peaks_t pitches, cqt_pitches;

@@ -93,6 +93,11 @@ def launch(kernel, arch="sm_90"):
         return p // 8, padded(workspace) + 8 * (p + p // 16) + 8 * p
     if "cqt" in kernel:
         return 128, 0
+    if "cents" in kernel:  # cells, workspace (kernels/cuda/cents.cu)
+        p = int(points[1])
+        return p // 8, 8 * (p + p // 16) + 16 * (8 + 4) + 64 * 4
+    if "bass" in kernel:
+        return (128 if "low" in kernel else 192), 0
     if "segments" in kernel:
         return 128, padded(9 * 128 * 4) + padded(13 * 128 * 4)
     if "maxima" in kernel:

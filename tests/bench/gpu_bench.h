@@ -2,6 +2,8 @@
 // An error of the device or of memory ends the program with a sentence.
 #pragma once
 
+#include "kernels/audio/bass.h"
+#include "kernels/audio/cents.h"
 #include "kernels/audio/plan.h"
 #include "kernels/cuda/kt_cuda.h"
 #include "kernels/gpu/cqt.h"
@@ -67,6 +69,9 @@ gpu_cost_t gpu_cost(const kt_plan_t *plan, const kt_cuda_plan_t *tables, gpu_ker
 // Of a frame's constant-Q transforms in all octaves, and of one value behind the filter between octaves.
 gpu_cost_t gpu_cost_cqt(const kt_gpu_cqt_tables_t *tables);
 gpu_cost_t gpu_cost_halved(void);
+// Of a row of the bass, by its two kernels; of a frame with so many peaks in cents.
+void       gpu_cost_bass(const kt_bass_shape_t *shape, gpu_cost_t out[2]);
+gpu_cost_t gpu_cost_cents(const kt_cents_shape_t *shape, double peaks);
 
 // gpu_copies.c: batches of the node's size through pinned memory, both passes with their copies as the node does them,
 // `turns` of them on so many streams. Returns seconds.

@@ -26,7 +26,7 @@ passes(uint32_t points, bool exact)
     const double product = exact ? 0 : TIMES;
     const double first = 10 * STEP_PLAIN + 2 * STEP, eight = 2 * product + EIGHTH + 12 * STEP;
     const double four = product + TIMES + EIGHTH + 8 * STEP, two = product + EIGHTH + 4 * STEP;
-    const double last = points == 512 ? 0 : points == 1024 ? two : four;
+    const double last = points == 512 ? 0 : points == 1024 ? two : points == 4096 ? eight : four;
     return (first + eight + (points > 256 ? eight : 0) + last) * points / POINTS_THREAD;
 }
 
@@ -141,6 +141,25 @@ gpu_cost(const kt_plan_t *plan, const kt_cuda_plan_t *tables, gpu_kernel_t kerne
     default: out.bytes = (plan->opts.n_mels + 2 * (plan->has_contrast ? KT_BANDS : 0)) * sizeof(float);
     }
     return out;
+}
+
+// Of a row of the bass: low values, each with the sums of one step; the row of their power spectrum.
+void
+gpu_cost_bass(const kt_bass_shape_t *shape, gpu_cost_t out[2])
+{
+    const double bins = shape->past - shape->first, classes = KT_BASS_WIDTH;
+    out[0] = (gpu_cost_t){.fp32 = shape->hop * (2.0 * KT_BASS_SUMS * shape->step + 4.0 * 6 + 3)};
+    out[1] = (gpu_cost_t){.fp64 = classes * bins + bins + classes * (2 * classes + 4), .special = 2 * bins};
+}
+
+// Of a frame with so many peaks: each has five logarithms or exponentials, and five places of a count.
+gpu_cost_t
+gpu_cost_cents(const kt_cents_shape_t *shape, double peaks)
+{
+    enum { RUN_FRAMES = 8, LOGARITHMS = 5, PLACES = 5 };  // cents.cu
+    const double threads = shape->n_fft / 2.0 / POINTS_THREAD, roots = 2 * COSPI_DOUBLE * 3 * threads / RUN_FRAMES;
+    return (gpu_cost_t){.fp64 = roots + peaks * (LOGARITHMS * LOG10_DOUBLE + 20 + PLACES * 12) + threads * 5,
+                        .fp32 = transform(shape->n_fft, false) + 2.0 * shape->n_fft + 5.0 * shape->bins};
 }
 
 // kt_fft::prepare of one thread with exact roots, `last` if the transform has a last pass: cosine and sine of each.

@@ -3,6 +3,8 @@
 #include <stdio.h>
 
 #ifdef KT_CUDA_SIM
+#include "kernels/cuda/bass.h"
+#include "kernels/cuda/cents.h"
 #include "kernels/cuda/columns.h"
 #include "kernels/cuda/cqt.h"
 #include "kernels/cuda/image.h"
@@ -10,6 +12,7 @@
 #include "kernels/cuda/tables.h"
 #include "tests/cudasim/cudasim.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +33,7 @@ static const figure_t figures[] = {
     {"kt_second_kernel<1024>", 2048, GPU_CHROMA, 0, 0},
     {"kt_second_kernel<2048>", 4096, GPU_CHROMA, 0, 0},
     {"kt_second_kernel<1024>", 2048, GPU_POWER_SPECTRA, 0, 0},
+    {"kt_second_kernel<256>", 512, GPU_POWER_SPECTRA, 64, 0},  // the bass
     {"kt_segments_kernel", 2048, GPU_SEGMENTS, 0, 0},
     {"kt_maxima_kernel", 2048, GPU_MAXIMA, 0, 0},
     {"kt_split_rows_kernel", 8192, GPU_FIRST, 0, 0},
@@ -162,6 +166,80 @@ figures_of_rises(void)
     free(mel);
 }
 
+// Low values and rows of the bass, a row each 1024 samples; the spectra between the two are in `figures`.
+static void
+figures_of_bass(void)
+{
+    enum { RATE_HZ = 22050, ROW = 1024, ROWS = 512 };
+    kt_bass_shape_t shape;
+    gpu_cost_t      cost[2];
+    gpu_must(kt_bass_shape_of(RATE_HZ, ROW, &shape) == KT_OK, "bass");
+    const uint32_t values  = (ROWS - 1) * shape.hop + shape.points;
+    const size_t   samples = (size_t)(values + KT_BASS_STEPS - 1) * shape.step, floats = (size_t)ROWS * shape.past;
+    float         *in = gpu_host(samples, sizeof *in), *tap = gpu_host(KT_BASS_SUMS * (size_t)shape.step, sizeof *tap);
+    uint8_t       *pitch_class = gpu_host(shape.past, 1);
+    kt_bass_tables(&shape, shape.step, tap, pitch_class);
+    for (size_t i = 0; i < samples; i++)
+        in[i] = (float)((uint32_t)i * 2654435761U >> 8);
+    const kt_cuda_bass_low_t  low  = {.in     = gpu_copy(in, samples * sizeof *in),
+                                      .tap    = gpu_copy(tap, KT_BASS_SUMS * (size_t)shape.step * sizeof *tap),
+                                      .low    = gpu_new(values * sizeof(float)),
+                                      .values = values,
+                                      .step   = shape.step};
+    const kt_cuda_bass_rows_t rows = {.power       = gpu_copy(in, floats * sizeof *in),
+                                      .pitch_class = gpu_copy(pitch_class, shape.past),
+                                      .out         = gpu_new((size_t)ROWS * KT_BASS_WIDTH * sizeof(uint16_t)),
+                                      .rows        = ROWS,
+                                      .first       = shape.first,
+                                      .past        = shape.past};
+    gpu_must(kt_cuda_bass_low(&low, NULL) == KT_OK && kt_cuda_bass_rows(&rows, NULL) == KT_OK &&
+                 cudaDeviceSynchronize() == cudaSuccess,
+             "bass");
+    gpu_cost_bass(&shape, cost);
+    print_counted("kt_bass_low_kernel", "the bass, low values", shape.points, ROW, ROWS, &cost[0]);
+    print_counted("kt_bass_rows_kernel", "the bass, rows", shape.points, ROW, ROWS, &cost[1]);
+    const void *const all[] = {low.in, low.tap, low.low, rows.power, rows.pitch_class, rows.out};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        gpu_free((void *)(uintptr_t)all[i]);
+    free(in);
+    free(tap);
+    free(pitch_class);
+}
+
+// Frames of five notes with eight overtones each.
+static void
+figure_of_cents(void)
+{
+    enum { RATE_HZ = 22050, FRAMES = 32, PARTIALS = 9 };
+    static const double   notes_hz[] = {110, 138.59, 164.81, 261.63, 393.1};
+    kt_gpu_cents_counts_t zeros      = {0};
+    uint32_t              peaks[FRAMES];
+    double                all  = 0;
+    kt_cuda_cents_t       make = {.frames = FRAMES};
+    gpu_must(kt_cents_shape_of(RATE_HZ, &make.shape) == KT_OK, "cents");
+    const size_t n   = (size_t)(FRAMES - 1) * make.shape.hop + make.shape.n_fft;
+    float       *pcm = gpu_host(n, sizeof *pcm);
+    for (size_t i = 0; i < n; i++)
+        for (size_t p = 0; p < PARTIALS * sizeof notes_hz / sizeof *notes_hz; p++) {
+            const double h = (double)(1 + p % PARTIALS);
+            pcm[i] += (float)(0.05 / h * sin(6.283185307179586 * notes_hz[p / PARTIALS] * h * (double)i / RATE_HZ));
+        }
+    make.pcm    = gpu_copy(pcm, n * sizeof *pcm);
+    make.counts = gpu_copy(&zeros, sizeof zeros);
+    make.peaks  = gpu_new(sizeof peaks);
+    gpu_must(kt_cuda_cents(&make, NULL) == KT_OK && cudaDeviceSynchronize() == cudaSuccess &&
+                 cudaMemcpy(peaks, make.peaks, sizeof peaks, cudaMemcpyDeviceToHost) == cudaSuccess,
+             "cents");
+    for (size_t f = 0; f < FRAMES; f++)
+        all += peaks[f];
+    const gpu_cost_t cost = gpu_cost_cents(&make.shape, all / FRAMES);
+    print_counted("kt_cents_kernel<4096>", "peaks in cents", make.shape.n_fft, make.shape.hop, FRAMES, &cost);
+    gpu_free((void *)(uintptr_t)make.pcm);
+    gpu_free(make.counts);
+    gpu_free(make.peaks);
+    free(pcm);
+}
+
 // Of the rows and matrices of a minute at 22,050 Hz whose statistics a song has (node/audio/spectral.c).
 static void
 figures_of_columns(void)
@@ -220,6 +298,8 @@ gpu_figures(void)
     figures_of_cqt();
     figures_of_columns();
     figures_of_rises();
+    figures_of_bass();
+    figure_of_cents();
     figure_of_pictures();
     return cudasim_finish() == 0 ? 0 : 1;
 }

@@ -36,13 +36,15 @@ low_values_are_right(uint32_t values)
     kt_bass_tables(&shape, step, tap, pitch_class);
     float *device_in = device_copy(in, samples * sizeof *in), *low = device_new(values * sizeof *low);
     float *device_tap = device_copy(tap, KT_BASS_SUMS * (size_t)step * sizeof *tap);
-    check(kt_cuda_bass_low(&(kt_cuda_bass_low_t){device_in, device_tap, low, values, step}, NULL) == KT_OK, "bass: low");
+    check(kt_cuda_bass_low(&(kt_cuda_bass_low_t){device_in, device_tap, low, values, step}, NULL) == KT_OK,
+          "bass: low");
     device_read(got, low, values * sizeof *got);
     for (uint32_t v = 0; v < values; v++) {
         double want = 0;
         for (uint32_t i = 0; i < length; i++)
             want += in[v * step + i] * (1 - cos(turn * (i + 0.5) / length)) / length;
-        if (!check(fabs(got[v] - want) <= 1e-6, "bass: low value %u of %u: %g, not %g", v, values, (double)got[v], want))
+        if (!check(fabs(got[v] - want) <= 1e-6, "bass: low value %u of %u: %g, not %g", v, values, (double)got[v],
+                   want))
             break;
     }
     device_free(device_in);
@@ -126,6 +128,8 @@ check_cuda_bass(bool all)
         rows_are_right(some[i] % 34);
     }
     check(kt_cuda_bass_low(&(kt_cuda_bass_low_t){.values = 1, .step = 6}, NULL) == KT_EINVAL, "bass: a step of six");
+    check(kt_cuda_bass_low(&(kt_cuda_bass_low_t){.values = 1, .step = 68}, NULL) == KT_EINVAL, "bass: a long step");
+    check(kt_cuda_bass_rows(&(kt_cuda_bass_rows_t){.rows = 1, .past = 193}, NULL) == KT_EINVAL, "bass: many bins");
     check(kt_cuda_bass_low(&(kt_cuda_bass_low_t){.step = 16}, NULL) == KT_OK, "bass: none");
     check(kt_cuda_bass_rows(&(kt_cuda_bass_rows_t){0}, NULL) == KT_OK, "bass: no rows");
 }

@@ -11,7 +11,7 @@
 static void
 fill(float *pcm, size_t n, uint32_t rate_hz)
 {
-    static const double hz[] = {110, 138.59, 164.81, 261.63, 393.1};
+    static const double hz[]  = {110, 138.59, 164.81, 261.63, 393.1};
     uint32_t            state = rate_hz;
     for (size_t i = 0; i < n; i++) {
         double x = 0;
@@ -64,8 +64,8 @@ cents_are_right(uint32_t rate_hz, uint32_t frames, bool silent)
                    kt_cents_counter_new(&counter, kt_isa("ref")->rows, rate_hz) == KT_OK,
                "cents: memory"))
         exit(1);
-    const size_t n = (size_t)(frames - 1) * shape.hop + shape.n_fft;
-    float       *pcm = calloc(n, sizeof *pcm);
+    const size_t n     = (size_t)(frames - 1) * shape.hop + shape.n_fft;
+    float       *pcm   = calloc(n, sizeof *pcm);
     uint32_t    *peaks = calloc(frames, sizeof *peaks), all = 0;
     if (!check(pcm && peaks, "memory"))
         exit(1);
@@ -74,7 +74,7 @@ cents_are_right(uint32_t rate_hz, uint32_t frames, bool silent)
     kt_cents_count(counter, pcm, n, want);
     float                 *in  = device_copy(pcm, n * sizeof *pcm);
     kt_gpu_cents_counts_t *out = device_copy(got, sizeof *got), *some = device_copy(got, sizeof *got);
-    uint32_t              *of  = device_new(frames * sizeof *of);
+    uint32_t              *of = device_new(frames * sizeof *of);
     count_frames(&shape, in, frames, out, of);
     device_read(got, out, sizeof *got);
     device_read(peaks, of, frames * sizeof *peaks);

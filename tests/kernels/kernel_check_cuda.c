@@ -58,8 +58,7 @@ static const struct {
     {"rows", check_all_rows},      {"edges", check_all_edges},      {"batches", check_batches},
     {"segments", check_segments},  {"images", check_cuda_images},   {"traffic", check_all_traffic},
     {"cqt", check_cuda_cqt},       {"columns", check_cuda_columns}, {"rises", check_cuda_rises},
-    {"source", check_cuda_source},
-    {"bass", check_cuda_bass},    {"cents", check_cuda_cents},
+    {"source", check_cuda_source}, {"bass", check_cuda_bass},       {"cents", check_cuda_cents},
 };
 enum { N_GROUPS = sizeof GROUPS / sizeof *GROUPS };
 
@@ -117,10 +116,9 @@ main(int argc, char **argv)
     int       devices = 0;
     options_t options = {.seeds = 5, .first = 1};
     if (!read_options(argc, argv, &options)) {
-        fprintf(
-            stderr,
-            "usage: kernel_check_cuda [--seeds N] [--first SEED] [--quick]\n"
-            "                         [--only rows|edges|batches|segments|images|traffic|cqt|columns|rises|source|bass|cents]\n");
+        fprintf(stderr, "usage: kernel_check_cuda [--seeds N] [--first SEED] [--quick]\n"
+                        "                         [--only "
+                        "rows|edges|batches|segments|images|traffic|cqt|columns|rises|source|bass|cents]\n");
         return 2;
     }
     const cudaError_t error = gpu_probe(&devices);

@@ -46,7 +46,7 @@ static void
 cqt_copy_in(const void *work, size_t first, size_t items, void *to)
 {
     const kt_gpu_cqt_t *self = work;
-    const size_t room = (size_t)kt_gpu_cqt_samples(self->config.n_fft, self->config.hop, 0, (uint32_t)items);
+    const size_t        room = (size_t)kt_gpu_cqt_samples(self->config.n_fft, self->config.hop, 0, (uint32_t)items);
     memcpy(to, self->table, sizeof *self->table);
     if (!self->samples.kept)
         kt_gpu_samples_copy(self->pcm, self->n, from_sample(self, first), room,

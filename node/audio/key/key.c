@@ -18,7 +18,7 @@ typedef struct key {
     kt_device_t        *device;   // borrowed
     kt_cents_counter_t *counter;  // NULL: not defined at this rate
     kt_device_job_t    *job;      // of the segment that is closing; NULL: there is none, or it is over
-    kt_cents_t          cents;  // of the segment
+    kt_cents_t          cents;    // of the segment
     kt_pitch_classes_t  classes;
 } kt_key_module_t;
 

@@ -11,10 +11,10 @@
 // T4's and the B200's least times are from the same counts (gpu_bench_sim --figures with KITHARA_SIM_DEVICE=t4, b200)
 // and their data sheets. None of this was measured.
 const gpu_profile_t GPU_PROFILES[] = {
-    {"t4", 12, 320, 1.5 * 104, 1.5 * 37, 1.5 * 19.6, 1.5 * 99, 1.5 * 38},
-    {"l4", 25, 300, 1.5 * 29, 1.5 * 7.5, 1.5 * 11.1, 1.5 * 59, 1.5 * 40},
-    {"h200", 50, 4800, 3 * 3.5, 3 * 2.3, 3 * 1.17, 3 * 8.7, 3 * 2.5},
-    {"b200", 50, 7700, 3 * 3.2, 3 * 2.1, 3 * 0.96, 3 * 7.2, 3 * 1.5},
+    {"t4", 12, 320, 1.5 * 104, 1.5 * 37, 1.5 * 19.6, 1.5 * 99, 1.5 * 38, 1.5 * 24, 1.5 * 130},
+    {"l4", 25, 300, 1.5 * 29, 1.5 * 7.5, 1.5 * 11.1, 1.5 * 59, 1.5 * 40, 1.5 * 21, 1.5 * 118},
+    {"h200", 50, 4800, 3 * 3.5, 3 * 2.3, 3 * 1.17, 3 * 8.7, 3 * 2.5, 3 * 1.6, 3 * 7.4},
+    {"b200", 50, 7700, 3 * 3.2, 3 * 2.1, 3 * 0.96, 3 * 7.2, 3 * 1.5, 3 * 1.2, 3 * 6.4},
 };
 const size_t GPU_PROFILES_COUNT = sizeof GPU_PROFILES / sizeof *GPU_PROFILES;
 
@@ -126,6 +126,8 @@ device_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
                                : batch->kind == KT_GPU_CQT     ? profile->cqt_ns
                                : batch->kind == KT_GPU_COLUMNS ? columns_ns
                                : batch->kind == KT_GPU_RISES   ? profile->fine_ns
+                               : batch->kind == KT_GPU_BASS    ? profile->bass_ns
+                               : batch->kind == KT_GPU_CENTS   ? profile->cents_ns
                                                                : profile->first_ns;
     kt_gpu_layout_t layout;
     kt_gpu_layout(batch->shape.section, batch->wanted, batch->items, &layout);

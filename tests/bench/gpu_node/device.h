@@ -11,6 +11,7 @@ typedef struct gpu_profile {
     double      first_ns, second_ns, fine_ns, cqt_ns;  // a frame: first pass, chroma, the rhythm's finer rows,
                                                        // constant-Q
     double columns_ns;                                 // a frame: statistics of all columns of a song
+    double bass_ns, cents_ns;                          // a row of the bass; a frame whose peaks are counted in cents
 } gpu_profile_t;
 
 extern const gpu_profile_t GPU_PROFILES[];

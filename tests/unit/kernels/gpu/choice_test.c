@@ -5,7 +5,7 @@
 #include <math.h>
 
 // Frames of four minutes; items that take half a microsecond each and keep a song waiting as long as the processor.
-enum { SONG = 10336, ITEMS = 18 * SONG / KT_GPU_WAITS };
+enum { SONG = 10336, ITEMS = 23 * SONG / KT_GPU_WAITS };
 
 static kt_gpu_rate_t
 measured(double us_per_item)
@@ -26,7 +26,7 @@ Test(choice, a_device_without_a_queue_takes_every_file)
 
 Test(choice, the_limit_is_the_processors_time_for_the_file)
 {
-    const kt_gpu_rate_t cpu  = KT_GPU_RATE_CPU;  // 93 ms for a song
+    const kt_gpu_rate_t cpu  = KT_GPU_RATE_CPU;  // 119 ms for a song
     kt_gpu_waiting_t    song = {.rate = measured(0.5)};
     song.items               = 0.99 * ITEMS;
     cr_assert(kt_gpu_choice(&song, 1, &cpu, SONG));
@@ -50,9 +50,9 @@ Test(choice, a_slower_processor_leaves_more_to_the_device)
     const kt_gpu_waiting_t song = {measured(0.5), 3 * ITEMS};
     cr_assert_not(kt_gpu_choice(&song, 1, &cpu, SONG));
     for (int i = 0; i < 100; i++) {
-        kt_gpu_rate_add(&cpu, 4 * 9.0 * SONG / 3, SONG);  // rows, chroma, constant-Q: one file
-        kt_gpu_rate_add(&cpu, 4 * 9.0 * SONG / 3, 0);
-        kt_gpu_rate_add(&cpu, 4 * 9.0 * SONG / 3, 0);
+        kt_gpu_rate_add(&cpu, 4 * 11.5 * SONG / 3, SONG);  // rows, chroma, constant-Q: one file
+        kt_gpu_rate_add(&cpu, 4 * 11.5 * SONG / 3, 0);
+        kt_gpu_rate_add(&cpu, 4 * 11.5 * SONG / 3, 0);
     }
     cr_assert(kt_gpu_choice(&song, 1, &cpu, SONG));
 }

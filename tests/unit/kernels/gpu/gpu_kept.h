@@ -8,9 +8,9 @@
 // and rises of such, the bass, peaks in cents.
 enum { KEPT_FRAMES = 40, BASS_ROWS = 20, FINE_FRAMES = 50, FINE_FROM = 333 };
 typedef struct kept {
-    sound_t  sound;
-    float    cqt[KEPT_FRAMES * KT_CQT_CLASSES], fine[FINE_FRAMES * 80];
-    uint16_t rises[2][FINE_FRAMES * KT_RISE_WIDTH];  // from some frame on; from the stream's start
+    sound_t    sound;
+    float      cqt[KEPT_FRAMES * KT_CQT_CLASSES], fine[FINE_FRAMES * 80];
+    uint16_t   rises[2][FINE_FRAMES * KT_RISE_WIDTH];  // from some frame on; from the stream's start
     uint16_t   bass[BASS_ROWS * KT_BASS_WIDTH];
     kt_cents_t cents;
 } kept_t;

@@ -212,72 +212,53 @@ Test(gpu_sim, rises_are_the_processors_at_random)
     rises_agree("4");
 }
 
-// Whole, and in pieces: the same bytes; the processor's but for the last bits of its transform.
-static void
-bass_agrees(const char *seed)
+// Threads in order and at random, the request whole and in pieces: the same bytes; the processor's but for the last
+// bits of its transform.
+static const char *const ORDERS[] = {"0", "4"};
+
+Test(gpu_sim, the_bass_is_the_processors)
 {
     enum { MANY = 60, UNITS = 4 };
     kt_device_info_t info;
-    uint16_t        *want = sound_bass(MANY, NULL, &info), *got[2];
-    for (size_t i = 0; i < 2; i++) {
+    uint16_t        *want = sound_bass(MANY, NULL, &info), *got[4];
+    for (size_t i = 0; i < 4; i++) {
         kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
-        opts.max_bytes     = i ? 512 << 10 : 0;
-        kt_gpus_t *gpus    = open_sim(seed, opts);
+        opts.max_bytes     = i % 2 ? 512 << 10 : 0;
+        kt_gpus_t *gpus    = open_sim(ORDERS[i / 2], opts);
         got[i]             = sound_bass(MANY, gpus, &info);
         cr_assert_eq(info.replaced, 0);
-        cr_assert_eq(info_of(gpus).parts > 1, i);
+        cr_assert_eq(info_of(gpus).parts > 1, i % 2);
         bass_same(want, got[i], MANY, UNITS);
+        bass_same(got[0], got[i], MANY, 0);
         kt_gpus_close(&gpus);
     }
-    bass_same(got[0], got[1], MANY, 0);
+    for (size_t i = 0; i < 4; i++)
+        free(got[i]);
     free(want);
-    free(got[0]);
-    free(got[1]);
     check_clean();
 }
 
-Test(gpu_sim, the_bass_is_the_processors_in_order)
-{
-    bass_agrees("0");
-}
-
-Test(gpu_sim, the_bass_is_the_processors_at_random)
-{
-    bass_agrees("4");
-}
-
-// Whole and in pieces the same counts, of any number of samples: the last frame is filled up with zeros.
-static void
-cents_agree(const char *seed)
+// Of any number of samples: the last frame is filled up with zeros.
+Test(gpu_sim, cents_are_the_processors)
 {
     static const size_t SAMPLES[] = {5000, 8192, 45000};
-    static kt_cents_t   want, got[2];
+    static kt_cents_t   want, got[4];
     kt_device_info_t    info;
     for (size_t s = 0; s < sizeof SAMPLES / sizeof *SAMPLES; s++) {
         sound_cents(SAMPLES[s], NULL, &info, &want);
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < 4; i++) {
             kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
-            opts.max_bytes     = i ? 512 << 10 : 0;
-            kt_gpus_t *gpus    = open_sim(seed, opts);
+            opts.max_bytes     = i % 2 ? 512 << 10 : 0;
+            kt_gpus_t *gpus    = open_sim(ORDERS[i / 2], opts);
             sound_cents(SAMPLES[s], gpus, &info, &got[i]);
             cr_assert_eq(info.replaced, 0);
-            cr_assert_eq(info_of(gpus).parts > 1, i && SAMPLES[s] > 40000);
+            cr_assert_eq(info_of(gpus).parts > 1, i % 2 && SAMPLES[s] > 40000);
             cents_same(&want, &got[i], 1e-3);
+            cr_assert_eq(memcmp(&got[0], &got[i], sizeof *got), 0);
             kt_gpus_close(&gpus);
         }
-        cr_assert_eq(memcmp(&got[0], &got[1], sizeof *got), 0);
     }
     check_clean();
-}
-
-Test(gpu_sim, cents_are_the_processors_in_order)
-{
-    cents_agree("0");
-}
-
-Test(gpu_sim, cents_are_the_processors_at_random)
-{
-    cents_agree("4");
 }
 
 Test(gpu_sim, columns_are_the_processors_in_order)

@@ -361,7 +361,7 @@ Test(ticket, a_request_without_items_is_over_at_once)
     cr_assert(kt_gpu_close(&gpu));
 }
 
-// Before anything was measured an item on the device is half a microsecond, a frame on the processor nine, and a file
+// Before anything was measured an item on the device is half a microsecond, a frame on the processor 11.5, and a file
 // waits KT_GPU_WAITS times.
 Test(ticket, a_file_goes_behind_a_queue_that_is_shorter_than_the_processors_time)
 {
@@ -369,9 +369,9 @@ Test(ticket, a_file_goes_behind_a_queue_that_is_shorter_than_the_processors_time
     gpu_double_hold(true);
     cr_assert(kt_gpu_takes_file(gpu, 1, true), "there is no queue");
     posted_t *self = post(gpu, 400, 1);
-    cr_assert(kt_gpu_takes_file(gpu, KT_GPU_WAITS * 23, true));
-    cr_assert_not(kt_gpu_takes_file(gpu, KT_GPU_WAITS * 22, true));
-    cr_assert(kt_gpu_takes_file(gpu, KT_GPU_WAITS * 22, false), "nobody asked for the processor");
+    cr_assert(kt_gpu_takes_file(gpu, KT_GPU_WAITS * 18, true));
+    cr_assert_not(kt_gpu_takes_file(gpu, KT_GPU_WAITS * 17, true));
+    cr_assert(kt_gpu_takes_file(gpu, KT_GPU_WAITS * 17, false), "nobody asked for the processor");
     gpu_double_hold(false);
     check(gpu, self, KT_OK);
     cr_assert(kt_gpu_takes_file(gpu, 1, true));
@@ -391,7 +391,7 @@ Test(ticket, what_has_ended_is_no_queue)
     gpu_double_await(KT_GPU_SLOTS);
     const size_t ended = KT_GPU_SLOTS * self->ticket.most;
     cr_assert_lt(ended, 400);
-    cr_assert_not(kt_gpu_takes_file(gpu, KT_GPU_WAITS * (400 - ended) / 18 + 1, true), "what is on the device counts");
+    cr_assert_not(kt_gpu_takes_file(gpu, KT_GPU_WAITS * (400 - ended) / 23 + 1, true), "what is on the device counts");
     gpu_double_hold(false);
     check(gpu, self, KT_OK);
     cr_assert(kt_gpu_takes_file(gpu, 1, true));

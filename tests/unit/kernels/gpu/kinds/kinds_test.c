@@ -1,9 +1,9 @@
 // The kinds without a device: what they need, what of a request lies in a part, what they read from results.
 #include "kernels/audio/plan.h"
-#include "kernels/gpu/columns.h"
-#include "kernels/gpu/cqt.h"
 #include "kernels/gpu/bass.h"
 #include "kernels/gpu/cents.h"
+#include "kernels/gpu/columns.h"
+#include "kernels/gpu/cqt.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
 #include "kernels/gpu/kind.h"
@@ -158,11 +158,11 @@ Test(gpu_kinds, the_bass_and_cents_bring_zeros_where_the_samples_are_not)
         pcm[i] = (float)(i + 1);
     cr_assert_eq(kt_bass_new(&bass, kt_isa(NULL)->rows, RATE, ROW), KT_OK);
     cr_assert_eq(kt_cents_counter_new(&counter, kt_isa(NULL)->rows, RATE), KT_OK);
-    const kt_bass_shape_t *shape  = kt_bass_shape(bass);
-    const kt_bass_span_t   span   = {pcm, SAMPLES, 700, 30};
-    kt_gpu_bass_t          work   = {.bass = bass, .span = span};
-    kt_gpu_cents_t         cents  = {.counter = counter, .pcm = pcm, .n = SAMPLES};
-    const int64_t          reach  = (int64_t)(shape->points + KT_BASS_STEPS) * shape->step / 2;
+    const kt_bass_shape_t *shape    = kt_bass_shape(bass);
+    const kt_bass_span_t   span     = {pcm, SAMPLES, 700, 30};
+    kt_gpu_bass_t          work     = {.bass = bass, .span = span};
+    kt_gpu_cents_t         cents    = {.counter = counter, .pcm = pcm, .n = SAMPLES};
+    const int64_t          reach    = (int64_t)(shape->points + KT_BASS_STEPS) * shape->step / 2;
     const size_t           firsts[] = {0, 7, 27};
     for (size_t f = 0; f < sizeof firsts / sizeof *firsts; f++) {
         const int64_t from = (int64_t)(700 + firsts[f] * ROW) - reach;

@@ -76,10 +76,10 @@ Test(rhythm_rows, a_border_changes_no_rise)
 
     // The last five seconds before the border and those behind it, in one piece. Its loudest second has the same
     // loudness, but not to the last bit.
-    const uint64_t hop = kt_plan_opts(plan)->hop, first = (SEGMENT - 5 * RATE) / hop * hop;
-    const size_t   skip = kt_envelope_frames(plan, first), frames = rows.frames - skip;
-    uint16_t      *direct = calloc(frames * KT_ENVELOPE_WIDTH, sizeof *direct);
-    kt_device_job_t *job = NULL;
+    const uint64_t   hop = kt_plan_opts(plan)->hop, first = (SEGMENT - 5 * RATE) / hop * hop;
+    const size_t     skip = kt_envelope_frames(plan, first), frames = rows.frames - skip;
+    uint16_t        *direct = calloc(frames * KT_ENVELOPE_WIDTH, sizeof *direct);
+    kt_device_job_t *job    = NULL;
     cr_assert_eq(kt_envelope_begin_rises(ax_device, plan, pcm + first, first, SAMPLES - first, direct, &job), KT_OK);
     cr_assert_eq(kt_device_end(ax_device, &job), KT_OK);
     for (size_t i = 0; i < frames * KT_ENVELOPE_WIDTH; i++)
