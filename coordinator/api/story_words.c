@@ -135,6 +135,16 @@ add_doubt(const kt_job_view_t *job, kt_story_now_t *out)
 }
 
 static void
+add_taken_back(const kt_job_view_t *job, kt_story_now_t *out)
+{
+    size_t length = strlen(out->sentence);
+    if (*job->taken_from)
+        snprintf(out->sentence + length, sizeof out->sentence - length,
+                 "; it was taken back from node %s, which made no progress or ended none of its files for long",
+                 job->taken_from);
+}
+
+static void
 describe_failure(const kt_job_row_t *job, kt_story_now_t *out)
 {
     snprintf(out->sentence, sizeof out->sentence, "has failed: %s", kt_err_text(job->err));
@@ -151,6 +161,7 @@ kt_story_now(const kt_job_row_t *job, const kt_snapshot_t *seen, bool published,
         if (seen->job_known) {
             describe_held(seen, out);
             add_doubt(&seen->job, out);
+            add_taken_back(&seen->job, out);
             break;
         }
         snprintf(out->sentence, sizeof out->sentence, "is in work at another coordinator than %s", seen->coordinator);

@@ -487,7 +487,10 @@ dispatcher_act_take_back(kt_dispatcher_t *self, const kt_action_t *action)
 {
     kt_taken_back_t *counts = &self->opts.counters->taken_back;
     *(action->on ? &counts->stalled : &counts->waiting) += action->count;
-    if (action->on)
+    if (action->on && action->err)
+        kt_log_warn("NODE-HOARDS", "node=%s jobs=%u ended_none_s=%lld", action->node_name, action->count,
+                    (long long)(action->for_ms / 1000));
+    else if (action->on)
         kt_log_warn("NODE-STALLED", "node=%s jobs=%u quiet_s=%lld", action->node_name, action->count,
                     (long long)(action->for_ms / 1000));
     else

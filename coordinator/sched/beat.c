@@ -15,7 +15,7 @@ see_held(kt_sched_t *self, kt_sched_node_t *node, const kt_held_t *held)
         job               = kt_sched_job_take(self, held->id, false);
         job->attempt      = held->attempt;
         job->last_attempt = held->attempt;
-        kt_sched_job_to_node(self, job, node, held->started, false);
+        kt_sched_job_to_node(self, job, node, held->started && kt_sched_node_may_begin(node), false);
     }
     kt_sched_job_args_t args = {
         .node = node, .handle = node->handle, .attempt = held->attempt, .running = held->started};
@@ -72,7 +72,7 @@ believed_credit(kt_sched_node_t *node, uint32_t wanted, size_t held)
 {
     node->recent       = node->recent / 2 + (uint32_t)(node->ended - node->ended_before);
     node->ended_before = node->ended;
-    uint64_t slots     = node->slots ? node->slots : 1;
+    uint64_t slots     = kt_sched_node_slots(node);
     uint64_t bound     = node->hoards ? slots : SCHED_CREDIT * slots + node->recent;
     uint64_t left      = bound > held ? bound - held : 0;
     node->believed     = bound;

@@ -102,7 +102,8 @@ typedef enum kt_action_type {
     KT_ACT_NACK,       // node, id, err
     KT_ACT_BLAME,      // id, attempt (1, 2, ... of the run), node name, err (ENODELOST: crash); durable, not answered
     KT_ACT_DOUBT,      // id, attempt of the wire, node name, err: may be of the node; another name is asked
-    KT_ACT_TAKE_BACK,  // node, node name, count, for_ms: files went back to the queue; on: all, for want of progress
+    KT_ACT_TAKE_BACK,  // node, node name, count, for_ms: files went back to the queue; on: for want of progress or,
+                       // with err KT_ETIME, of ended files
     KT_ACT_RELEASE,    // id: back to the ledger unrun
     KT_ACT_DRAIN,  // node name, on: notify the node and the ledger; err: count such failures were its own; OK: crashes
     KT_ACT_WHO,    // node: request HELLO (unknown, or its unacked outcomes did not arrive)

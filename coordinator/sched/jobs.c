@@ -191,6 +191,8 @@ kt_sched_job_to_node(kt_sched_t *self, kt_sched_job_t *job, kt_sched_node_t *nod
     job->isolated   = isolated;
     if ((running && node->n_running == 0) || node->items.count == 0)
         node->progress_ms = self->now_ms;
+    if (node->items.count == 0)
+        node->ended_ms = self->now_ms;
     node->n_running += running;
     node->n_isolated += isolated;
     list_push(&node->items, job, false);

@@ -34,7 +34,7 @@ typedef enum kt_sched_job_happening {
     KT_SCHED_JOB_ON_HELD,      // node, attempt, running: found in its beat
     KT_SCHED_JOB_ON_LOST,      // its node is lost; exonerated: another file is the more likely cause
     KT_SCHED_JOB_ON_RETURNED,  // its node does not have it (any more); no blame
-    KT_SCHED_JOB_ON_EXPIRED,   // the attempt took too long; stalled: its node has made no progress
+    KT_SCHED_JOB_ON_EXPIRED,   // the attempt took too long; stalled: its node made no progress, or ended nothing
     KT_SCHED_JOB_ON_STORED,    // how: the success was answered
     KT_SCHED_JOB_ON_FAILED,    // how: the failure was answered
     KT_SCHED_JOB_ON_CANCEL,

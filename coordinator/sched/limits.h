@@ -18,10 +18,12 @@ enum {
     SCHED_FREE_MAX     = 65536,  // upper bound of a reported credit
     SCHED_SPEED        = 1000,   // node speed: thousandths of the predicted one
     SCHED_SPEED_MAX    = 100 * SCHED_SPEED,
-    SCHED_CREDIT       = 4,     // files per slot that a node is believed to take, beside what it has just finished
-    SCHED_IDLE_SCAN    = 64,    // nodes looked at for idle slots
-    SCHED_STALLS       = 2,     // stalled nodes that a file is excused from; then an attempt of it
-    SCHED_PACES        = 4,     // mean times of the node's files that it may be without progress
-    SCHED_OUTCOMES     = 64,    // of a name: then refuted failures and successes are halved
+    SCHED_CREDIT       = 4,   // files per slot that a node is believed to take, beside what it has just finished
+    SCHED_IDLE_SCAN    = 64,  // nodes looked at for idle slots
+    SCHED_STALLS       = 2,   // stalled nodes that a file is excused from; then an attempt of it
+    SCHED_PACES        = 4,   // mean times of the node's files that it may be without progress
+    SCHED_PLACES       = 2,   // files per slot that a node is believed to have begun: with a GPU half of them may rest
+    SCHED_PROOFS       = 2,   // times the limit without an ended file: then a node loses what it has begun, too
+    SCHED_OUTCOMES     = 64,  // of a name: then refuted failures and successes are halved
     SCHED_SENDINGS     = 1000,  // attempts of the wire are numbered in thousands: 2001 is the first after two blames
 };

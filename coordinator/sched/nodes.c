@@ -87,6 +87,19 @@ kt_sched_node_usable(const kt_sched_node_t *node)
     return !node->lost && !node->leaving && !node->name->drained;
 }
 
+uint32_t
+kt_sched_node_slots(const kt_sched_node_t *node)
+{
+    const uint32_t slots = node->slots ? node->slots : 1, proven = node->name->proven;
+    return proven && proven < slots ? proven : slots;
+}
+
+bool
+kt_sched_node_may_begin(const kt_sched_node_t *node)
+{
+    return node->n_running < (size_t)SCHED_PLACES * kt_sched_node_slots(node);
+}
+
 // Both limits are reported by the node: its free slots and its total capacity.
 uint32_t
 kt_sched_node_room(const kt_sched_node_t *node)
@@ -133,12 +146,15 @@ kt_sched_node_weight(const kt_sched_node_t *node)
 // Sums that decay by a sixteenth with each file: a ratio of sums and not a mean of ratios, so that a short file whose
 // time is mostly overhead does not count as much as a long one.
 void
-kt_sched_node_measure(kt_sched_t *self, kt_sched_node_t *node, uint32_t cost_ms, uint32_t took_ms)
+kt_sched_node_measure(kt_sched_t *self, kt_sched_node_t *node, uint32_t cost_ms, uint32_t took_ms, int64_t seen_ms)
 {
+    const uint32_t long_ms = took_ms < seen_ms ? took_ms : (uint32_t)seen_ms;
     node->cost_ms += cost_ms - node->cost_ms / 16;
     node->took_ms += took_ms - node->took_ms / 16;
-    double speed = node->took_ms > 0 ? SCHED_SPEED * node->cost_ms / node->took_ms : SCHED_SPEED;
-    node->speed  = speed < 1 ? 1 : speed > SCHED_SPEED_MAX ? SCHED_SPEED_MAX : (uint32_t)speed;
+    node->longest_ms -= node->longest_ms / 16;
+    node->longest_ms = node->longest_ms > long_ms ? node->longest_ms : long_ms;
+    double speed     = node->took_ms > 0 ? SCHED_SPEED * node->cost_ms / node->took_ms : SCHED_SPEED;
+    node->speed      = speed < 1 ? 1 : speed > SCHED_SPEED_MAX ? SCHED_SPEED_MAX : (uint32_t)speed;
     kt_sched_node_refresh(self, node);
 }
 
@@ -159,7 +175,10 @@ kt_sched_node_ended(kt_sched_t *self, kt_sched_node_t *node)
         node->credit++;
     }
     node->ended++;
-    node->hoards = false;
+    node->ended_ms = self->now_ms;
+    node->hoards   = false;
+    if (node->name->proven && ++node->name->proven >= node->slots)
+        node->name->proven = 0;
     kt_sched_node_progress(self, node);
     kt_sched_node_refresh(self, node);
 }
@@ -417,7 +436,25 @@ another_works(const kt_sched_t *self, const kt_sched_node_t *than)
     return node != NULL;
 }
 
-static void
+// How long it may have files and end none: several times the longest attempt of the others and what its own are
+// expected to take. An honest node of many slots and long films must not lose what it works on.
+static int64_t
+proof_limit_ms(const kt_sched_t *self, const kt_sched_node_t *node)
+{
+    int64_t longest_ms = 0, most_ms = self->opts.job_deadline_ms / 2;
+    for (const kt_sched_node_t *other = self->nodes; other; other = other->next)
+        if (other != node && longest_ms < other->longest_ms)
+            longest_ms = other->longest_ms;
+    for (const kt_sched_job_t *job = node->items.first; job; job = job->next) {
+        int64_t expected_ms = (int64_t)job->cost_ms * SCHED_SPEED / node->speed;
+        longest_ms          = longest_ms > expected_ms ? longest_ms : expected_ms;
+    }
+    int64_t span_ms = SCHED_PACES * longest_ms;
+    span_ms         = span_ms > self->opts.proof_ms ? span_ms : self->opts.proof_ms;
+    return span_ms < most_ms ? span_ms : most_ms;
+}
+
+static kt_action_t *
 say_taken_back(kt_sched_t *self, const kt_sched_node_t *node, uint32_t count, bool stalled, int64_t for_ms)
 {
     kt_action_t *action = kt_sched_emit(self, KT_ACT_TAKE_BACK);
@@ -426,6 +463,34 @@ say_taken_back(kt_sched_t *self, const kt_sched_node_t *node, uint32_t count, bo
     action->count       = count;
     action->on          = stalled;
     action->for_ms      = for_ms;
+    return action;
+}
+
+// A node that says that its files advance and ends none loses what it is not believed to have begun, and much later all
+// and the belief in its slots, while another one works.
+static void
+node_ask_proof(kt_sched_t *self, kt_sched_node_t *node)
+{
+    int64_t since_ms = self->now_ms - node->ended_ms;
+    if (!node->items.count || since_ms < self->opts.proof_ms || !another_works(self, node))
+        return;
+    int64_t  limit_ms = proof_limit_ms(self, node), half_ms = self->opts.job_deadline_ms / 2;
+    int64_t  all_ms = SCHED_PROOFS * limit_ms > half_ms ? SCHED_PROOFS * limit_ms : half_ms;
+    bool     all    = since_ms >= all_ms;
+    uint32_t count  = 0;
+    for (kt_sched_job_t *job = node->items.first, *next; job && since_ms >= limit_ms; job = next) {
+        next = job->next;
+        if (!all && (!job->claimed || job->state != KT_SCHED_JOB_SENT))
+            continue;
+        count++;
+        kt_sched_job_args_t args = {.node = node, .handle = node->handle, .stalled = true};
+        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_EXPIRED, &args);
+    }
+    if (!count)
+        return;
+    node->hoards                                           = true;
+    node->name->proven                                     = all ? 1 : node->name->proven;
+    say_taken_back(self, node, count, true, since_ms)->err = KT_ETIME;
 }
 
 // What a node has not begun for a while is taken back when others have idle slots; a node without any progress loses
@@ -456,7 +521,7 @@ node_take_back(kt_sched_t *self, kt_sched_node_t *node)
     if (stalled && count)
         node->stalled = node->hoards = true;
     if (count)
-        say_taken_back(self, node, count, stalled, stalled ? quiet_ms : self->opts.wait_ms);
+        (void)say_taken_back(self, node, count, stalled, stalled ? quiet_ms : self->opts.wait_ms);
 }
 
 void
@@ -470,6 +535,7 @@ kt_sched_node_expire(kt_sched_t *self, kt_sched_node_t *node)
         kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_EXPIRED, &args);
     }
     node_take_back(self, node);
+    node_ask_proof(self, node);
     kt_sched_node_refresh(self, node);
 }
 

@@ -17,12 +17,17 @@ void kt_sched_node_refuse(kt_sched_t *self, kt_sched_node_t *node);  // a frame 
 void kt_sched_node_due(kt_sched_t *self);                            // timers
 void kt_sched_node_expire(kt_sched_t *self, kt_sched_node_t *node);  // attempts past their deadline
 
+// Slots that it is believed to have; whether it may have begun one more file than the coordinator knows of.
+uint32_t kt_sched_node_slots(const kt_sched_node_t *node);
+bool     kt_sched_node_may_begin(const kt_sched_node_t *node);
 bool     kt_sched_node_usable(const kt_sched_node_t *node);               // may get work
 uint32_t kt_sched_node_room(const kt_sched_node_t *node);                 // files that it would take now
 void     kt_sched_node_refresh(kt_sched_t *self, kt_sched_node_t *node);  // after any change of credit, items or state
 void     kt_sched_node_rotate(kt_sched_t *self, kt_sched_node_t *node);   // to the end of those with room for work
 void     kt_sched_node_credit(kt_sched_t *self, kt_sched_node_t *node);   // one file is finished there
-void     kt_sched_node_measure(kt_sched_t *self, kt_sched_node_t *node, uint32_t cost_ms, uint32_t took_ms);
+// A success: what it was expected to take, took by the node's clock, and took at most by the coordinator's.
+void     kt_sched_node_measure(kt_sched_t *self, kt_sched_node_t *node, uint32_t cost_ms, uint32_t took_ms,
+                               int64_t seen_ms);
 uint64_t kt_sched_node_weight(const kt_sched_node_t *node);                         // relative throughput; at least 1
 void     kt_sched_node_crash(kt_sched_t *self, kt_node_name_t *name, kt_run_id_t);  // counts towards a black hole
 

@@ -20,7 +20,8 @@ kt_sched_opts_from(kt_sched_opts_t *out, const kt_settings_t *settings)
                              .black_hole_count = 5,
                              .slots_max        = (uint32_t)settings->node_slots_max,
                              .wait_ms          = 60000,
-                             .stall_ms         = 300000};
+                             .stall_ms         = 300000,
+                             .proof_ms         = settings->job_deadline_s * 1000 / 12};
     // A decoder without output is ended by its node: that node is not the one to blame.
     if (out->stall_ms < 2 * settings->decoder_stall_ms)
         out->stall_ms = 2 * settings->decoder_stall_ms;
@@ -239,7 +240,7 @@ step_on_result(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
             kt_sched_node_progress(self, node);
     }
     if (node && job && job->claimed && job->node == node && event->took_ms)
-        kt_sched_node_measure(self, node, job->cost_ms, event->took_ms);
+        kt_sched_node_measure(self, node, job->cost_ms, event->took_ms, self->now_ms - job->since_ms);
     if (node && job)
         kt_sched_job_refute(self, job, node);
     if (!job)

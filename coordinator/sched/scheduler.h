@@ -25,6 +25,7 @@ typedef struct kt_sched_opts {
     uint32_t slots_max;         // most slots that a node is believed to have
     int64_t  wait_ms;           // a file not begun by then is taken back when other nodes have idle slots
     int64_t  stall_ms;          // least time without any progress after which a node loses its files
+    int64_t  proof_ms;          // least time without an ended file after which it loses what it is not believed to run
 } kt_sched_opts_t;
 
 // A node may be lost for any reason, and a suspect runs in a process of its own: so a loss is no attempt.
@@ -71,6 +72,7 @@ typedef struct kt_job_view {
     size_t      before;          // ready: how many go first
     char        doubt_node[64];  // on which it failed in a way that may be of the node; ""
     kt_err_t    doubt_err;
+    char        taken_from[64];  // the last node that it was taken back from for want of progress or results; ""
 } kt_job_view_t;
 bool kt_sched_view_job(const kt_sched_t *self, kt_run_id_t id, int64_t now_ms, kt_job_view_t *out);  // false: unknown
 

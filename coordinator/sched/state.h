@@ -49,6 +49,7 @@ struct kt_sched_job {
     uint32_t             excused;       // lost with a node that had other suspects
     uint32_t             lost_unstarted;  // lost with a node before STARTED arrived
     uint32_t             stalls;          // taken back from stalled nodes although it had started
+    char                 taken_from[64];  // name of the last node that it was taken back from for want of results; ""
     uint32_t             cost_ms;
     // On which it failed in a way that may be of the node, and another that agrees, if a third is asked; NULL: none.
     kt_node_name_t  *doubt, *agrees;
@@ -63,6 +64,7 @@ struct kt_sched_job {
 struct kt_node_name {
     char            text[64];
     bool            drained, many_refuters;
+    uint32_t        proven;   // slots that it is believed to have, after it ended nothing for long; 0: all
     uint32_t        crashes;  // in a row, of files that were not suspect
     kt_run_id_t     last_crash;
     size_t          nodes, doubts;  // doubts: files with a doubt about it
@@ -89,8 +91,10 @@ struct kt_sched_node {
     uint32_t            claimed;              // files that it says that it can hold, of its last BEAT
     uint64_t            believed;             // files that it may have: of the last BEAT, and those that it ended since
     bool                stalled;              // loses its files and gets none before there is progress
-    bool                hoards;               // was stalled and has ended nothing since: a file per slot
+    bool                hoards;               // lost files and has ended nothing since: a file per slot
+    uint32_t            longest_ms;           // attempt that it ended; decays by a sixteenth with each file
     int64_t             heard_ms, progress_ms;
+    int64_t             ended_ms;  // a file ended there, or it got its first one
     kt_sched_node_t    *hash_next, *prev, *next, *ready_nodes_prev, *ready_nodes_next;
 };
 

@@ -4,6 +4,8 @@
 #include "coordinator/sched/nodes.h"
 #include "coordinator/sched/outcome.h"
 
+#include <string.h>
+
 typedef void job_event_fn(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args);
 
 static void
@@ -96,7 +98,7 @@ job_run(kt_sched_t *self, kt_sched_job_t *job)
 static void
 job_start(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
 {
-    if (job->node == args->node && job->attempt == args->attempt)
+    if (job->node == args->node && job->attempt == args->attempt && kt_sched_node_may_begin(job->node))
         job_run(self, job);
 }
 
@@ -108,7 +110,7 @@ job_adopt(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args
         kt_sched_emit_node(self, KT_ACT_CANCEL, args->handle, job->id);
         return;
     }
-    kt_sched_job_to_node(self, job, args->node, args->running, false);
+    kt_sched_job_to_node(self, job, args->node, args->running && kt_sched_node_may_begin(args->node), false);
     job->batch     = 0;
     job->seen_beat = args->node->beat;
     job->attempt   = args->attempt;
@@ -128,7 +130,7 @@ job_held(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
         return;
     job->seen_beat = args->node->beat;
     job->attempt   = args->attempt;
-    if (args->running && job->state == KT_SCHED_JOB_SENT)
+    if (args->running && job->state == KT_SCHED_JOB_SENT && kt_sched_node_may_begin(job->node))
         job_run(self, job);
 }
 
@@ -283,8 +285,13 @@ job_expire(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *arg
     bool excused = args->stalled && job->stalls < SCHED_STALLS;
     if (!job->claimed || job->state == KT_SCHED_JOB_SENT || excused) {
         job->stalls += args->stalled && job->state == KT_SCHED_JOB_RUNNING;
+        if (args->stalled)
+            memcpy(job->taken_from, job->node->name->text, sizeof job->taken_from);
         job->over_attempt = job->attempt;
+        const bool away   = job->claimed && args->stalled && !job->doubt;
         job_requeue(self, job);
+        if (away)  // where there is another node, the one that kept it does not get it again
+            job->avoid_until_ms = self->now_ms + self->opts.job_deadline_ms;
         return;
     }
     job->node->failed++;

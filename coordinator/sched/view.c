@@ -65,6 +65,7 @@ kt_sched_view_job(const kt_sched_t *self, kt_run_id_t id, int64_t now_ms, kt_job
     if (job->doubt)
         memcpy(out->doubt_node, job->doubt->text, sizeof out->doubt_node);
     out->doubt_err = job->doubt_err;
+    memcpy(out->taken_from, job->taken_from, sizeof out->taken_from);
     for (const kt_sched_job_t *at = job->prev; job->state == KT_SCHED_JOB_READY && at; at = at->prev)
         out->before++;
     return true;

@@ -23,7 +23,7 @@ BIG, FILES = 2**64 - 1, 1000
 ERRORS, document = hostile_node_test.ERRORS, hostile_node_test.document
 
 
-class Hoarding(hostile_node_test.WithStolenKey):
+class Played(hostile_node_test.WithStolenKey):
     """An honest node a, and a thread that plays m as long as a test wants it to."""
 
     @contextlib.contextmanager
@@ -67,6 +67,8 @@ class Hoarding(hostile_node_test.WithStolenKey):
     def state_of(self, name):
         return next(node for node in self.farm.get("/v1/nodes")["nodes"] if node["name"] == name)
 
+
+class Hoarding(Played):
     def test_floods_of_wrong_credentials_take_no_time_from_others(self):
         forged = [[job, 1, 1, 1, random.randbytes(16)] for job in range(1, 8193)]
         frame = msgpack.packb([BEAT, 0, 0, 9, False, forged, [], 0, 0, -1, 0, 0, 0, b""], use_bin_type=True)
@@ -184,6 +186,26 @@ class Hoarding(hostile_node_test.WithStolenKey):
 
             wait_for(second_is_refused, "the refusal of the second one")
             self.others_finish(0)
+
+
+class Ending(Played):
+    SETTINGS = {"ANALYZER_JOB_DEADLINE": "72"}
+
+    def test_many_slots_and_counters_that_lie_keep_files_for_half_a_deadline_at_most(self):
+        def play(node, number):
+            if number == 0:
+                node.enter(slots=64)
+            node.beat(BIG, [node.held(job) for job in node.work])
+            node.live(number)
+            self.hear(node, 0.1)
+
+        with self.played(play):
+            self.farm.submit(0, FILES)
+            for count in (256 - 2 * 64, 2 * 64):  # what it may not have begun, then the others
+                wait_for(lambda: f"NODE-HOARDS node=m jobs={count} " in self.farm.coordinator.text(), f"{count} files", 72)
+            self.farm.wait_finished(FILES)
+            self.assertEqual(self.done(), (FILES, 0))
+            self.assertEqual({job["attempts"] for job in self.farm.all_jobs()}, {0}, "none waited for its deadline")
 
 
 if __name__ == "__main__":

@@ -29,9 +29,10 @@ def document(farm, job, **changes):
 
 class WithStolenKey(unittest.TestCase):
     """An honest node a, and the key of m, in the hands of the test."""
+    SETTINGS = {}
 
     def setUp(self):
-        self.farm = Farm(**NOOP, ANALYZER_NODE_SILENCE="4000").start(["a"])  # moves of m wait for answers of HTTP
+        self.farm = Farm(**NOOP, ANALYZER_NODE_SILENCE="4000", **self.SETTINGS).start(["a"])  # moves of m wait for answers of HTTP
         self.addCleanup(self.farm.__exit__)
         self.farm.allow(self.farm.make_key("m"), "m")
         self.farm.nodes.pop("m")

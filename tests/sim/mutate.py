@@ -108,7 +108,12 @@ MUTATIONS = {
         (NODES, "bool     stalled  = node->items.count &&", "bool     stalled  = node->items.count == SIZE_MAX &&")],
     "progress is not seen": [
         (STEP, "    if (node->progress != event->live.progress)\n", "    if (node->progress == UINT64_MAX)\n"),
-        (NODES, "    node->ended++;\n    node->hoards = false;\n    kt_sched_node_progress(self, node);\n", "    node->ended++;\n    node->hoards = false;\n")],
+        (NODES, "        node->name->proven = 0;\n    kt_sched_node_progress(self, node);\n", "        node->name->proven = 0;\n")],
+    "a node that ends nothing keeps its files": [
+        (NODES, "    node_take_back(self, node);\n    node_ask_proof(self, node);\n",
+         "    node_take_back(self, node);\n    (void)node_ask_proof;\n")],
+    "all files that a node says it has begun are believed": [
+        (NODES, "    return node->n_running < (size_t)SCHED_PLACES * kt_sched_node_slots(node);", "    return node != NULL;")],
     "a stalled node gets more files": [
         (NODES, "node->refused || node->stalled || room == 0", "node->refused || room == 0")],
     "what one node does not find has failed": [

@@ -50,6 +50,8 @@ begin_work(sim_t *sim, sim_node_t *node, sim_item_t *item)
     file->begun       = file->begun || file->run == item->id.run;
     item->state       = SIM_WORKING;
     item->until_ms    = file->kind == SIM_HANG ? INT64_MAX : sim->now_ms + file->work_ms * (node->slow ? 3 : 2) / 2;
+    if (node->hoards)
+        item->until_ms = INT64_MAX;
     sim_witness_advance(sim, node);
     if (fatal && sim_chance(sim, 200)) {  // before any message of it left
         kill_node(sim, node, item);
@@ -79,23 +81,35 @@ is_alone(const sim_node_t *node, const sim_item_t *item)
     return true;
 }
 
+// What it has kept ends as the files of others do.
+static void
+stop_hoarding(sim_t *sim, sim_node_t *node)
+{
+    node->hoards = false;
+    for (uint32_t i = 0; i < node->n_items; i++)
+        if (sim_file(sim, node->items[i].id)->kind != SIM_HANG)
+            node->items[i].until_ms = sim->now_ms;
+}
+
 void
 sim_node_work(sim_t *sim, sim_node_t *node)
 {
     uint32_t working = 0;
     if (sim->now_ms < node->frozen_until_ms)
         return;
+    if (node->hoards && sim->now_ms >= SIM_HOARD_MS)
+        stop_hoarding(sim, node);
     for (uint32_t i = 0; i < node->n_items; i++) {
         sim_item_t *item = &node->items[i];
         if (item->state == SIM_WORKING && item->until_ms <= sim->now_ms && !end_work(sim, node, item))
             return;
         working += item->state == SIM_WORKING;
-        if (item->state == SIM_WORKING && item->until_ms != INT64_MAX) {
+        if (item->state == SIM_WORKING && (item->until_ms != INT64_MAX || node->hoards)) {
             node->progress++;
             sim_witness_advance(sim, node);
         }
     }
-    for (uint32_t i = 0; i < node->n_items && working < node->slots; i++) {
+    for (uint32_t i = 0; i < node->n_items && (working < node->slots || node->hoards); i++) {
         if (node->items[i].state != SIM_WAITING || (node->items[i].exclusive && !is_alone(node, &node->items[i])))
             continue;
         if (!begin_work(sim, node, &node->items[i]))

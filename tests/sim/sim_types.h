@@ -27,6 +27,9 @@ enum {
     SIM_LEASE_MS     = 4000,
     SIM_DEADLINE_MS  = 24000,  // more than the longest file on a slow node that stands still once
     SIM_STALL_MS     = 6000,
+    SIM_PROOF_MS     = 10000,
+    SIM_PATIENCE_MS  = 60000,   // the deadline of an attempt in a world with a node that hoards
+    SIM_HOARD_MS     = 125000,  // until then it hoards: a file that has no other node has two attempts of the three
     SIM_FREEZE_MS    = 10000,
     SIM_OUTCOMES     = 4 * SIM_FILES,  // of all runs
     SIM_REQUESTS     = 4096,           // with a coordinator's ledger thread
@@ -105,12 +108,15 @@ typedef struct sim_conn {
 } sim_conn_t;
 
 typedef struct sim_node {
-    int        index;
-    bool       up, leaving;
-    bool       unfit;                  // its mount is missing: it finds no file
-    bool       greedy;                 // asks for more than it can do
-    bool       slow;                   // its files take half as long again
-    int64_t    frozen_until_ms;        // its workers stand still until then
+    int     index;
+    bool    up, leaving;
+    bool    unfit;            // its mount is missing: it finds no file
+    bool    greedy;           // asks for more than it can do
+    bool    hoards;           // says that it works on all that it has, and ends nothing
+    bool    slow;             // its files take half as long again
+    int64_t frozen_until_ms;  // its workers stand still until then
+    int64_t crowd_ms[SIM_SIDES],
+        few_ms[SIM_SIDES];             // it hoards: since when it has more than it may run; more than one file
     int64_t    advanced_ms, stood_ms;  // a file advanced last, and after a long rest
     uint64_t   incarnation, progress, beats;
     uint32_t   slots, room, limit, limit_before;

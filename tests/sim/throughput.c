@@ -95,7 +95,7 @@ sim_throughput(void)
     enum { JOBS = 1000000 };
     static farm_t   farm;
     struct timespec start, end;
-    kt_sched_opts_t opts = {10, 3, 20000, 2500, 7200000, 1000, 5, 256, 60000, 300000};
+    kt_sched_opts_t opts = {10, 3, 20000, 2500, 7200000, 1000, 5, 256, 60000, 300000, 600000};
     farm.now_ms          = 1;
     if (kt_sched_new(&farm.sched, &opts))
         return 1;

@@ -60,7 +60,7 @@ check_taken_back(sim_t *sim, const kt_action_t *action)
     const sim_node_t *node = &sim->nodes[sim_host_index(action->node_name)];
     *(action->on ? &sim_counts.taken_stalled : &sim_counts.taken_waiting) += action->count;
     bool stood = sim->now_ms - node->advanced_ms >= SIM_STALL_MS - LATE_MS || sim->now_ms - node->stood_ms < LATE_MS;
-    if (action->on && !stood)
+    if (action->on && !action->err && !stood)
         sim_fail(sim, "%s lost its files although they advance", action->node_name);
 }
 
@@ -306,6 +306,29 @@ calm_side(sim_t *sim, const sim_side_t *side)
     }
 }
 
+// since_ms: when it became true, and another node worked all the time; 0: it is not.
+static bool
+lasts(sim_t *sim, const sim_side_t *side, int64_t *since_ms, bool is_so, int64_t limit_ms)
+{
+    *since_ms    = is_so ? *since_ms ? *since_ms : sim->now_ms : 0;
+    int64_t from = *since_ms > side->ready_ms ? *since_ms : side->ready_ms;
+    return is_so && sim->now_ms - from > limit_ms + LATE_MS;
+}
+
+// A node that works on all that it has and ends nothing keeps only what its slots can run, and later one file.
+static void
+calm_hoarder(sim_t *sim, const sim_side_t *side, const kt_node_view_t *view, bool others)
+{
+    sim_node_t *node = &sim->nodes[sim_host_index(view->name)];
+    if (!node->hoards || strcmp(view->state, "lost") == 0)
+        return;
+    bool crowd = lasts(sim, side, &node->crowd_ms[side->index], others && view->held > 2 * view->slots, SIM_PROOF_MS);
+    bool few =
+        lasts(sim, side, &node->few_ms[side->index], others && view->held > 1, SIM_PATIENCE_MS / 2 + SIM_PROOF_MS);
+    if (crowd || few)
+        sim_fail(sim, "%s keeps %u files and ends none", view->name, view->held);
+}
+
 // A node whose files stand still keeps none for longer than the longest limit while another node works.
 static void
 calm_nodes(sim_t *sim, const sim_side_t *side)
@@ -316,6 +339,8 @@ calm_nodes(sim_t *sim, const sim_side_t *side)
     size_t n = kt_sched_view_nodes(side->loop.dispatcher.sched, sim->clock.ms, views, 2 * SIM_NODES), working = 0;
     for (size_t i = 0; i < n && i < 2 * SIM_NODES; i++)
         working += strcmp(views[i].state, "live") == 0 || strcmp(views[i].state, "busy") == 0;
+    for (size_t i = 0; i < n && i < 2 * SIM_NODES; i++)
+        calm_hoarder(sim, side, &views[i], working > 1);
     for (size_t i = 0; i < n && i < 2 * SIM_NODES; i++) {
         const sim_node_t *node     = &sim->nodes[sim_host_index(views[i].name)];
         int64_t           since_ms = node->advanced_ms > side->ready_ms ? node->advanced_ms : side->ready_ms;

@@ -119,6 +119,13 @@ make_files(sim_t *sim)
         sim_push(sim, (sim_event_t){.at_ms = sim->files[i].arrive_ms, .type = SIM_ARRIVAL, .node = -1, .place = i});
 }
 
+// One node hoards. Not drawn, so that the other worlds are what they were.
+static bool
+has_hoarder(const sim_t *sim)
+{
+    return sim->n_nodes > 2 && sim->seed % 10 == 3;
+}
+
 // What the coordinators are configured with, and what they share.
 static void
 make_coordinators(sim_t *sim)
@@ -127,15 +134,16 @@ make_coordinators(sim_t *sim)
                                       .max_attempts     = SIM_MAX_ATTEMPTS,
                                       .window           = 10 + sim_random(sim, 80),
                                       .node_silence_ms  = 2500,
-                                      .job_deadline_ms  = SIM_DEADLINE_MS,
+                                      .job_deadline_ms  = has_hoarder(sim) ? SIM_PATIENCE_MS : SIM_DEADLINE_MS,
                                       .claim_idle_ms    = 1000,
                                       .black_hole_count = 3,
                                       .slots_max        = 64,
                                       .wait_ms          = 4000,
-                                      .stall_ms         = SIM_STALL_MS};
+                                      .stall_ms         = SIM_STALL_MS,
+                                      .proof_ms         = SIM_PROOF_MS};
     sim->settings = (kt_settings_t){.lease_ms          = SIM_LEASE_MS,
                                     .node_silence_ms   = 2500,
-                                    .job_deadline_s    = SIM_DEADLINE_MS / 1000,
+                                    .job_deadline_s    = sim->opts.job_deadline_ms / 1000,
                                     .video_mode        = "full",
                                     .video_scene_model = "auto"};
     sim->keys     = (kt_keys_t){.at = sim->allowed, .n = SIM_NODES};
@@ -185,6 +193,7 @@ world_make(sim_t *sim)
         node->unfit      = i == 0 && unfit;
         node->slow       = sim_chance(sim, 100);
         node->greedy     = sim_chance(sim, 50);
+        node->hoards     = i == 1 && has_hoarder(sim);
         node->room       = node->greedy ? SIM_ITEMS : node->room;
         sim_node_start(sim, node);
         sim_push(sim, (sim_event_t){.at_ms = sim_random(sim, 2000), .type = SIM_NODE_STEP, .node = i});

@@ -85,3 +85,14 @@ Test(story_words, a_failure_that_waits_for_a_second_node_is_told)
     cr_assert(strstr(now.sentence, "is with node n2"));
     cr_assert(strstr(now.sentence, "failed on node n1 with ENOFILE"), "%s", now.sentence);
 }
+
+Test(story_words, the_node_that_lost_it_is_named)
+{
+    kt_story_now_t now;
+    kt_snapshot_t  seen = {.job_known = true, .job = {.state = "running", .node = "n2", .taken_from = "n1"}};
+    kt_job_row_t   job  = {.id = {.job = 4, .run = 1}, .state = KT_JOB_CLAIMED};
+    kt_story_now(&job, &seen, false, &now);
+    cr_assert(strstr(now.sentence, "runs on node n2"));
+    cr_assert(strstr(now.sentence, "taken back from node n1, which made no progress or ended none"), "%s",
+              now.sentence);
+}

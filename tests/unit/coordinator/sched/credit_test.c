@@ -204,3 +204,118 @@ Test(sched_credit, an_idle_node_is_not_stalled)
     seconds_pass(3 * STALL_MS / 1000, NULL, 0, NULL);
     cr_assert_str_eq(view_of(A).state, "live");
 }
+
+// Alpha has BELIEVED files, says that it has begun all, and counts on; beta takes none.
+static size_t
+alpha_says_that_it_began_all(kt_held_t held[MANY])
+{
+    sched_tell((kt_event_t){.type = KT_EV_LEASE_OPEN});
+    sched_hello_as(A, "alpha", 1);
+    sched_claimed_with(1, MANY / 2, 0, 0);
+    sched_beat(A, 0, 100, NULL, 0);
+    size_t n = hold_what_was_sent(held, true);
+    cr_assert_eq(n, BELIEVED);
+    sched_hello_as(B, "beta", 2);
+    sched_beat(B, 0, 0, NULL, 0);
+    sched_beat(A, 99, 100, held, n);
+    return n;
+}
+
+static kt_job_view_t
+job_view(uint64_t job)
+{
+    kt_job_view_t view = {0};
+    (void)kt_sched_view_job(sched_under_test, sched_job(job), sched_now_ms, &view);
+    return view;
+}
+
+Test(sched_credit, more_begun_files_than_its_slots_and_those_that_rest_are_not_believed)
+{
+    kt_held_t held[MANY];
+    alpha_says_that_it_began_all(held);
+    cr_assert_eq(sched_view().running, 2 * SLOTS);
+    sched_word(KT_EV_STARTED, A, BELIEVED, 1, KT_OK);
+    cr_assert_eq(sched_view().running, 2 * SLOTS);
+    sched_word(KT_EV_RESULT, A, 1, 1, KT_OK);
+    sched_beat(A, 99, 0, held + 1, BELIEVED - 1);
+    cr_assert_eq(sched_view().running, 2 * SLOTS, "the next one is believed");
+}
+
+Test(sched_credit, a_node_that_ends_nothing_loses_what_is_beyond_its_slots_and_later_all_and_is_named)
+{
+    kt_held_t held[MANY];
+    uint64_t  progress = 0;
+    size_t    n        = alpha_says_that_it_began_all(held);
+    seconds_pass(PROOF_MS / 1000 + 1, held, n, &progress);
+    cr_assert_eq(sched_one(KT_ACT_TAKE_BACK)->err, KT_ETIME);
+    cr_assert_eq(sched_one(KT_ACT_TAKE_BACK)->count, BELIEVED - 2 * SLOTS);
+    cr_assert_eq(view_of(A).held, 2 * SLOTS);
+    sched_beat(A, 99, 100, held, 2 * SLOTS);
+    cr_assert_eq(sent_in_all(A), 0, "it has a file per slot and more");
+    seconds_pass(PROOF_MS / 1000, held, 2 * SLOTS, &progress);
+    cr_assert_eq(sched_one(KT_ACT_TAKE_BACK)->count, 2 * SLOTS);
+    cr_assert_geq(sched_one(KT_ACT_TAKE_BACK)->for_ms, 2 * PROOF_MS);
+    cr_assert_eq(sched_count(KT_ACT_BLAME), 0);
+    cr_assert_eq(view_of(A).held, 0);
+    cr_assert_str_eq(job_view(1).taken_from, "alpha");
+}
+
+Test(sched_credit, after_that_its_slots_are_believed_one_by_one_as_it_ends_files)
+{
+    kt_held_t held[MANY];
+    uint64_t  progress = 0;
+    size_t    n        = alpha_says_that_it_began_all(held);
+    for (int i = 0; i < 2; i++)
+        seconds_pass(PROOF_MS / 1000 + 1, held, i ? 2 * SLOTS : n, &progress);
+    cr_assert_eq(view_of(A).held, 0);
+    for (int i = 0; i < 8; i++) {  // until it is not avoided any more
+        sched_tick_after(1000);
+        sched_tell((kt_event_t){.type = KT_EV_LIVE, .node = B, .live = {2}});
+        if (i < 7)
+            sched_beat(A, 99, 0, NULL, 0);
+    }
+    sched_beat(A, 99, 100, NULL, 0);
+    cr_assert_eq(sent_in_all(A), 1, "one slot until it ends a file");
+    const kt_sent_t sent = sched_out.jobs[0];
+    sched_word(KT_EV_RESULT, A, sent.id.job, sent.attempt, KT_OK);
+    sched_beat(A, 99, 100, NULL, 0);
+    cr_assert_geq(view_of(A).held, SLOTS, "its two slots are proven");
+}
+
+Test(sched_credit, what_takes_the_others_long_may_take_it_long_too)
+{
+    enum { LONG_S = 7 };  // four times that is more than PROOF_MS
+    kt_held_t held[MANY];
+    uint64_t  progress = 0;
+    sched_tell((kt_event_t){.type = KT_EV_LEASE_OPEN});
+    sched_hello_as(B, "beta", 2);
+    sched_claimed_with(30, 1, 0, 0);
+    sched_beat(B, 0, 1, NULL, 0);
+    for (int64_t s = 0; s < LONG_S; s++) {
+        sched_tick_after(1000);
+        sched_tell((kt_event_t){.type = KT_EV_LIVE, .node = B, .live = {(uint64_t)s + 1}});
+    }
+    sched_tell((kt_event_t){.type    = KT_EV_RESULT,
+                            .node    = B,
+                            .id      = sched_job(30),
+                            .attempt = 1,
+                            .took_ms = 10 * PROOF_MS,  // by its own clock, which is not believed
+                            .tag     = &sched_payloads[0]});
+    size_t n = alpha_says_that_it_began_all(held);
+    seconds_pass(4 * LONG_S - 2, held, n, &progress);
+    cr_assert_eq(sched_count(KT_ACT_TAKE_BACK), 0);
+    seconds_pass(4, held, n, &progress);
+    cr_assert_eq(sched_one(KT_ACT_TAKE_BACK)->count, BELIEVED - 2 * SLOTS);
+}
+
+Test(sched_credit, a_node_that_ends_a_file_now_and_then_keeps_the_others)
+{
+    kt_held_t held[MANY];
+    uint64_t  progress = 0;
+    size_t    n        = alpha_says_that_it_began_all(held);
+    for (size_t ended = 1; ended <= 2; ended++) {
+        seconds_pass(PROOF_MS / 1000 - 1, held + ended - 1, n - ended + 1, &progress);
+        cr_assert_eq(sched_count(KT_ACT_TAKE_BACK), 0);
+        sched_word(KT_EV_RESULT, A, ended, 1, KT_OK);
+    }
+}

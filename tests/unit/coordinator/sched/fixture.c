@@ -19,7 +19,8 @@ open_sched(void)
                             .black_hole_count = 3,
                             .slots_max        = 64,
                             .wait_ms          = WAIT_MS,
-                            .stall_ms         = STALL_MS};
+                            .stall_ms         = STALL_MS,
+                            .proof_ms         = PROOF_MS};
     sched_now_ms         = 1000;
     cr_assert_eq(kt_sched_new(&sched_under_test, &opts), KT_OK);
 }

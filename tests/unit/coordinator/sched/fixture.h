@@ -3,7 +3,7 @@
 
 #include "coordinator/sched/scheduler.h"
 
-enum { A = 7, B = 8, SILENCE_MS = 2500, DEADLINE_MS = 60000, WAIT_MS = 12000, STALL_MS = 20000 };
+enum { A = 7, B = 8, SILENCE_MS = 2500, DEADLINE_MS = 60000, WAIT_MS = 12000, STALL_MS = 20000, PROOF_MS = 22000 };
 
 extern kt_sched_t  *sched_under_test;
 extern kt_actions_t sched_out;
