@@ -183,7 +183,7 @@ def kit_of(rng, kit):
 
 # --- pieces ----------------------------------------------------------------------------------------------------------
 
-def _swung(position, swing, unit):
+def swung(position, swing, unit):
     """Moves the second half of each `unit` beats to `swing` of it."""
     whole, part = divmod(position / unit + 1e-9, 1)
     return unit * (whole + (part * 2 * swing if part < .5 else swing + (part - .5) * 2 * (1 - swing)))
@@ -206,7 +206,7 @@ def hits(style, tempo, seconds, rng, lead_in):
         if crashes and b % phrase == 0:
             now.append((0, "crash", .5))
         for at, voice, velocity in now:
-            when = lead_in + (b * beats + _swung(at, swing, unit)) * 60 / tempo + rng.gauss(0, jitter)
+            when = lead_in + (b * beats + swung(at, swing, unit)) * 60 / tempo + rng.gauss(0, jitter)
             out.append((max(0, when), voice, velocity * max(.1, 1 + rng.gauss(0, spread))))
     return out
 
