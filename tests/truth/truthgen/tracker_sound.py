@@ -10,11 +10,12 @@ from . import common, drum_machine
 RATE = common.RATE
 SAMPLE_PITCH = 60  # of which the samples are
 #: Drums of General MIDI -> (voice of a kit, level).
-VOICES = {36: ("kick", 1), 35: ("kick", .9), 38: ("snare", 1), 37: ("rim", 1), 39: ("clap", 1), 42: ("hat", .8), 44: ("hat", .7),
-          46: ("open", .8), 49: ("crash", .8), 57: ("crash", .7), 51: ("ride", .8), 45: ("tom", 1), 41: ("tom", 1.1),
-          70: ("hat", .5), 54: ("open", .5)}
+VOICES = {36: ("kick", 1), 35: ("kick", .9), 38: ("snare", 1), 37: ("rim", 1), 39: ("clap", 1), 42: ("hat", .8),
+          44: ("hat", .7), 46: ("open", .8), 49: ("crash", .8), 57: ("crash", .7), 51: ("ride", .8), 45: ("tom", 1),
+          41: ("tom", 1.1), 70: ("hat", .5), 54: ("open", .5)}
 #: part -> timbres
-TIMBRES = {"bass": ["saw bass", "sine", "square", "plucked"], "chords": ["square", "narrow", "guitar", "organ", "plucked", "pad"],
+TIMBRES = {"bass": ["saw bass", "sine", "square", "plucked"],
+           "chords": ["square", "narrow", "guitar", "organ", "plucked", "pad"],
            "lead": ["square", "narrow", "saw", "bell", "organ", "guitar"]}
 
 
@@ -22,9 +23,10 @@ def _waves(timbre, t):
     """One second and a half of a timbre at 261.6 Hz."""
     f = 261.63
     harmonics = np.arange(1, 28)[:, None]
-    weights = {"square": (harmonics % 2) / harmonics, "narrow": np.sin(np.pi * harmonics * .2) / harmonics, "saw": 1 / harmonics,
-               "saw bass": np.exp(-harmonics / 6) / harmonics, "organ": np.isin(harmonics, [1, 2, 3, 4, 8]) / np.sqrt(harmonics),
-               "plucked": 1 / harmonics, "guitar": 1 / harmonics, "pad": np.exp(-harmonics / 8) / harmonics}
+    weights = {"square": (harmonics % 2) / harmonics, "narrow": np.sin(np.pi * harmonics * .2) / harmonics,
+               "saw": 1 / harmonics, "plucked": 1 / harmonics, "guitar": 1 / harmonics,
+               "saw bass": np.exp(-harmonics / 6) / harmonics, "pad": np.exp(-harmonics / 8) / harmonics,
+               "organ": np.isin(harmonics, [1, 2, 3, 4, 8]) / np.sqrt(harmonics)}
     if timbre == "sine":
         return np.sin(2 * np.pi * f * t)
     if timbre == "bell":
@@ -75,7 +77,8 @@ def render(notes, seconds, rng):
     kit = drum_machine.kit_of(rng, rng.choice(drum_machine.KITS))
     timbre = {part: instrument(rng.choice(TIMBRES[part])) for part in TIMBRES}
     decay = {part: rng.choice([0, .25, .6]) for part in TIMBRES}
-    level = {"drums": rng.uniform(.5, .9), "bass": rng.uniform(.3, .55), "chords": rng.uniform(.12, .25), "lead": rng.uniform(.2, .4)}
+    level = {"drums": rng.uniform(.5, .9), "bass": rng.uniform(.3, .55), "chords": rng.uniform(.12, .25),
+             "lead": rng.uniform(.2, .4)}
     wide, cache = rng.uniform(.5, 1), {}
     for number, ((part, index), row) in enumerate(sorted(_channels(notes).items())):
         side = wide if (number + index) % 2 else 1 - wide
