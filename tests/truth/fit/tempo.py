@@ -5,8 +5,8 @@
              REAL_LABELS REAL.jsonl GENERATED_LABELS GENERATED.jsonl [...] [--held GENERATED_LABELS GENERATED.jsonl ...]
 
 Labels are those of the sets (labels.json), features those of `tempo_features FILE... > NAME.jsonl`. The first pair is
-real music: each package is left out in turn. The other pairs are generated: each quarter is left out in turn. Those
-of --held are in no fit.
+real music: each package is left out in turn. The other pairs are generated: each quarter is left out in turn, a score
+in all sets at once. Those of --held are in no fit.
 
 A conditional logit: the probability of the right hypotheses of each piece; L2 on standardised features. A piece whose
 meter is not known counts as right in four, as 20 of the 22 real ones are whose meter is known. Pieces whose beat is not
@@ -16,13 +16,14 @@ With --only the weights of all other features stay as weights.def has them. Thes
 fit, so that what is shown of music in it is too good; --held shows what is not. With --on-top nothing that is built in
 counts: the other features are fitted without these, then these on top, to the real music and the sets of --to.
 
-To the weights a prior of the meter is added: bars of two are a fifth of the generated pieces, and rare in real music.
-Bayes' rule changes the score by the logarithm of the ratio of their shares (Saerens et al. 2002).
+The weight of a piece is that of its kind (KINDS). No prior is added: the shares of two beats a bar and of tempi above
+165 BPM among the pieces by weight, which it prints, are what the weights assume.
 """
 
 import argparse
 import json
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -31,21 +32,22 @@ from choice import fit
 
 WEIGHTS = Path(__file__).resolve().parents[3] / "node/audio/rhythm/weights.def"
 SAME = .04
-L2, KINDS = .003, {"real": 4, "drums": 2, "generated": 1}
-PRIOR = {"TWO": np.log(.06 / .2)}  # a fifth of the generated pieces; of real music fewer, none of these excerpts
+L2, KINDS = .003, {"real": 4, "drums": 2, "generated": 1, "bands": .3}
+KIND_OF = {"drums": "drums", "band": "bands"}  # by the group of a row of labels.json
+FOLDS, FAST_BPM = 4, 165
 
 
 def pieces(labels, features, real):
     """One dict per piece: periods, meters, features X, which hypotheses are right, group."""
-    truths = {Path(row["file"]).name: row["truth"] for row in json.loads(Path(labels).read_text())["files"]
-              if row["truth"].get("tempo")}
-    kinds = {Path(row["file"]).name: row["kind"] for row in json.loads(Path(labels).read_text())["files"]}
+    rows = {Path(row["file"]).name: row for row in json.loads(Path(labels).read_text())["files"]
+            if row["truth"].get("tempo")}
     out = []
     for line in Path(features).read_text().splitlines():
         row = json.loads(line)
-        truth = truths.get(row["file"])
-        if not truth or not row["hypotheses"]:
+        label = rows.get(row["file"])
+        if not label or not row["hypotheses"]:
             continue
+        truth = label["truth"]
         table = np.array(row["hypotheses"])
         meter = truth.get("time_signature")
         tempi = truth.get("tempi", [truth["tempo"]])
@@ -55,24 +57,34 @@ def pieces(labels, features, real):
                     "X": table[:, 2:], "right": right, "tempi": tempi, "signature": meter, "real": real,
                     "set": str(features),
                     "style": truth.get("style"),
-                    "kind": "real" if real else "drums" if kinds[row["file"]] == "drums" else "generated",
+                    "kind": "real" if real else KIND_OF.get(label.get("group"), "generated"),
                     "sure": truth.get("sure", True),
-                    "group": str(truth.get("source", row["file"])).split(":")[0] if real else row["file"]})
+                    "group": source_of(truth, row["file"], real)})
     return out
 
 
+def source_of(truth, file, real):
+    """What is left out at once: a package of real music, a score in all its versions, or a programmed piece."""
+    source = str(truth.get("source", file))
+    return source.split(":")[0] if real else source if "/" in source else file
+
+
+def fold_of(d):
+    return zlib.crc32(d["group"].encode()) % FOLDS
+
+
 def built_in(names):
-    """The weights of weights.def without the prior."""
+    """The weights of weights.def; 0 where it has none."""
     found = dict(re.findall(r"KT_WEIGHT\((\w+),\s*(-?[\d.]+)", WEIGHTS.read_text()))
-    return np.array([float(found[name]) - PRIOR.get(name, 0) for name in names])
+    return np.array([float(found.get(name, 0)) for name in names])
 
 
-def fitted(data, keep, l2=L2, kinds=KINDS, others=None):
-    """The weights of a fit, with the prior. others: of features that are not kept; None: 0."""
-    w = fit(data, l2, kinds, keep, others)
-    for name, value in PRIOR.items():
-        w[data[0]["names"].index(name)] += value
-    return w
+def print_shares(data, kinds):
+    some = [d for d in data if d["sure"]]
+    total = sum(kinds[d["kind"]] for d in some)
+    two = sum(kinds[d["kind"]] for d in some if d["signature"] == 2)
+    fast = sum(kinds[d["kind"]] for d in some if d["tempi"][0] >= FAST_BPM)
+    print(f"by weight: two beats a bar {two / total:.3f}, {FAST_BPM} BPM and more {fast / total:.3f}")
 
 
 def add_fit_options(parser):
@@ -80,23 +92,28 @@ def add_fit_options(parser):
     parser.add_argument("--real-weight", type=float, default=KINDS["real"])
     parser.add_argument("--drums-weight", type=float, default=KINDS["drums"])
     parser.add_argument("--generated-weight", type=float, default=KINDS["generated"])
+    parser.add_argument("--bands-weight", type=float, default=KINDS["bands"])
     parser.add_argument("--without", nargs="*", default=[], help="leaves features out")
     parser.add_argument("--only", nargs="*", default=[], help="fits these on top of the others as they are built in")
     parser.add_argument("--on-top", nargs="*", default=[], help="fits these on top of a fit of the others")
     parser.add_argument("--to", nargs="*", default=[], help="the generated sets of that second fit; without: all")
 
 
+def kinds_of(a):
+    return {"real": a.real_weight, "drums": a.drums_weight, "generated": a.generated_weight, "bands": a.bands_weight}
+
+
 def fitter(a, names):
     """The function from pieces to weights that the options ask for."""
     keep = np.array([name in a.only if a.only else name not in a.without for name in names])
     top = np.array([name in a.on_top for name in names])
-    kinds = {"real": a.real_weight, "drums": a.drums_weight, "generated": a.generated_weight}
+    kinds = kinds_of(a)
 
     def run(data):
         if not a.on_top:
-            return fitted(data, keep, a.l2, kinds, built_in(names) if a.only else None)
+            return fit(data, a.l2, kinds, keep, built_in(names) if a.only else None)
         some = [d for d in data if d["real"] or not a.to or d["set"] in a.to]
-        return fitted(some, top, a.l2, kinds, fit(data, a.l2, kinds, keep & ~top))
+        return fit(some, a.l2, kinds, top, fit(data, a.l2, kinds, keep & ~top))
 
     return run
 
@@ -160,15 +177,16 @@ def main():
     table("real, its package left out", left, a.wrong)
     reliability("confidence", left)
     left = []
-    for k in range(4):
-        w = weights_of([d for i, d in enumerate(made) if i % 4 != k] + real)
-        left += [(d, *judge(d, w)) for d in made[k::4]]
-    for kind in ("generated", "drums"):
+    for k in range(FOLDS):
+        w = weights_of([d for d in made if fold_of(d) != k] + real)
+        left += [(d, *judge(d, w)) for d in made if fold_of(d) == k]
+    for kind in ("generated", "bands", "drums"):
         if some := [row for row in left if row[0]["kind"] == kind]:
             table(f"{kind}, left out", some, a.wrong)
             reliability("confidence", some)
-    for style in sorted({d["style"] for d in made if d["kind"] == "drums"}):
-        table(f"  {style}", [row for row in left if row[0]["kind"] == "drums" and row[0]["style"] == style], False)
+    for kind, style in sorted({(d["kind"], d["style"]) for d in made if d["kind"] != "generated"}):
+        table(f"  {style}", [row for row in left if row[0]["kind"] == kind and row[0]["style"] == style], False)
+    print_shares(data, kinds_of(a))
     w = weights_of(data)
     table("real, fitted", [(d, *judge(d, w)) for d in real if d["sure"]], False)
     table("generated, fitted", [(d, *judge(d, w)) for d in made], False)
