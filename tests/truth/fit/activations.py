@@ -66,7 +66,7 @@ def tempo_pieces(pairs):
             data.append(d)
     keep = np.ones(len(first["names"]), bool)
     for fitted, left in folds(data):
-        w = choice.fit(fitted, tempo.L2, tempo.KINDS, keep)
+        w = tempo.fitted(fitted, keep)
         for d in left:
             d["base"] = d["X"] @ w
     return data, first["activations"]

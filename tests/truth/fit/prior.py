@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the prior of two beats a bar does (PRIOR of tempo.py), with the weights that are built in.
+"""What the prior of two beats a bar does (TWO of tempo.py), with the weights that are built in.
 
     prior.py REAL_LABELS REAL.jsonl GENERATED_LABELS GENERATED.jsonl [...]
 
@@ -16,14 +16,13 @@ import numpy as np
 
 import tempo
 
-FITTED = .2  # of the generated pieces that the weights are fitted to
 SHARES = (.03, .06, .08, .1, .15, .2)
 METERS = 6
 
 
 def with_share(w, names, share):
     out = w.copy()
-    out[names.index("TWO")] += np.log(share / FITTED)
+    out[names.index("TWO")] += np.log(share / tempo.FITTED_TWO)
     return out
 
 
@@ -34,7 +33,7 @@ def probability_of_two(d, w):
 
 
 def estimated(data, w):
-    names, share = data[0]["names"], FITTED
+    names, share = data[0]["names"], tempo.FITTED_TWO
     while True:
         now = with_share(w, names, share)
         twos = sum(d["signature"] == 2 if d["signature"] else probability_of_two(d, now) for d in data)

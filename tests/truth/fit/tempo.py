@@ -16,8 +16,10 @@ With --only the weights of all other features stay as weights.def has them. Thes
 fit, so that what is shown of music in it is too good; --held shows what is not. With --on-top nothing that is built in
 counts: the other features are fitted without these, then these on top, to the real music and the sets of --to.
 
-The weight of a piece is that of its kind (KINDS). No prior is added: the shares of two beats a bar and of tempi above
-165 BPM among the pieces by weight, which it prints, are what the weights assume.
+The weight of a piece is that of its kind (KINDS); the shares of two beats a bar and of tempi from 165 BPM by weight are
+printed. To the weights a prior of the meter is added (--two): bars of two are a fifth of the generated pieces, and rare
+in real music. Bayes' rule changes the score by the logarithm of the ratio of their shares (Saerens et al. 2002). With
+0 nothing is added: the share of two is that of the pieces by weight.
 """
 
 import argparse
@@ -33,6 +35,7 @@ from choice import fit
 WEIGHTS = Path(__file__).resolve().parents[3] / "node/audio/rhythm/weights.def"
 SAME = .04
 L2, KINDS = .003, {"real": 4, "drums": 2, "generated": 1, "bands": .3}
+TWO, FITTED_TWO = .06, .2  # share of two beats a bar: of real music, by hand, and of the generated pieces
 KIND_OF = {"drums": "drums", "band": "bands"}  # by the group of a row of labels.json
 FOLDS, FAST_BPM = 4, 165
 
@@ -73,10 +76,20 @@ def fold_of(d):
     return zlib.crc32(d["group"].encode()) % FOLDS
 
 
+def prior_of(names, two):
+    """What is added to the weights for a share of two beats a bar; 0: nothing."""
+    return np.where([name == "TWO" for name in names], np.log(two / FITTED_TWO) if two else 0, 0)
+
+
 def built_in(names):
-    """The weights of weights.def; 0 where it has none."""
+    """The weights of weights.def without the prior."""
     found = dict(re.findall(r"KT_WEIGHT\((\w+),\s*(-?[\d.]+)", WEIGHTS.read_text()))
-    return np.array([float(found.get(name, 0)) for name in names])
+    return np.array([float(found[name]) for name in names]) - prior_of(names, TWO)
+
+
+def fitted(data, keep, l2=L2, kinds=KINDS, others=None, two=TWO):
+    """The weights of a fit, with the prior. others: of features that are not kept; None: 0."""
+    return fit(data, l2, kinds, keep, others) + prior_of(data[0]["names"], two)
 
 
 def print_shares(data, kinds):
@@ -89,6 +102,7 @@ def print_shares(data, kinds):
 
 def add_fit_options(parser):
     parser.add_argument("--l2", type=float, default=L2)
+    parser.add_argument("--two", type=float, default=TWO, help="share of two beats a bar that is assumed; 0: as fitted")
     parser.add_argument("--real-weight", type=float, default=KINDS["real"])
     parser.add_argument("--drums-weight", type=float, default=KINDS["drums"])
     parser.add_argument("--generated-weight", type=float, default=KINDS["generated"])
@@ -111,9 +125,9 @@ def fitter(a, names):
 
     def run(data):
         if not a.on_top:
-            return fit(data, a.l2, kinds, keep, built_in(names) if a.only else None)
+            return fitted(data, keep, a.l2, kinds, built_in(names) if a.only else None, a.two)
         some = [d for d in data if d["real"] or not a.to or d["set"] in a.to]
-        return fit(some, a.l2, kinds, top, fit(data, a.l2, kinds, keep & ~top))
+        return fitted(some, top, a.l2, kinds, fit(data, a.l2, kinds, keep & ~top), a.two)
 
     return run
 
