@@ -206,6 +206,20 @@ read_backfill_request(const json_t *body, kt_backfill_t *out)
     return NULL;
 }
 
+// With models the version contains the set that is deployed now, so that a file is skipped only if its result is of
+// that set. Out of memory: without it, as before the first model.
+static void
+add_models_version(kt_model_store_t *models, kt_backfill_t *out)
+{
+    kt_model_manifest_t *set      = out->options & KT_OPTION_MODELS && models ? malloc(sizeof *set) : NULL;
+    uint64_t             sequence = 0;
+    bool                 exists   = false;
+    char                 hex[KT_DIGEST_HEX];
+    if (set && kt_model_store_manifest(models, &sequence, &exists, set) && exists && set->n)
+        snprintf(out->version, sizeof out->version, KT_ANALYSIS_VERSION "+%.8s", kt_digest_hex(&set->digest, hex));
+    free(set);
+}
+
 void
 kt_api_backfill_new(kt_api_t *self)
 {
@@ -222,6 +236,8 @@ kt_api_backfill_new(kt_api_t *self)
     const char *bad  = call ? read_backfill_request(body, asked->rows) : NULL;
     err              = bad ? KT_EINVAL : KT_OK;
     kt_json_free(&body);
+    if (call && !bad)
+        add_models_version(self->server->models, asked->rows);
     if (call && !bad && asked->rows->kind == KT_BACKFILL_FOLDER) {
         bad = why;
         err = kt_backfill_beneath(roots, asked->rows->source, real, why);

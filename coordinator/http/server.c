@@ -12,9 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { IDLE_S = 15, HEADER_BYTES = 32 << 10, HEADERS_MAX = 64, STACK_BYTES = 512 << 10 };
+// What the kernel holds of a stream: a listener that does not read is noticed after so many bytes (it grows to
+// megabytes otherwise), and is shut down after KT_HTTP_TURN_MS.
+enum { STREAM_BUFFER_BYTES = 32 << 10 };
 enum { RESPONSE_BYTES = 64 << 20, BODIES_BYTES = 128 << 20, TOO_MANY_HEADERS = 431 };
 // With all places taken the daemon closes new connections. A connection that the guard has ended keeps its place until
 // its thread notices, hence twice as many places as usable connections.
@@ -113,6 +117,10 @@ new_stream_response(kt_http_t *self, struct MHD_Connection *connection, kt_http_
     if (stream) {
         const union MHD_ConnectionInfo *info  = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
         const size_t                   *place = info ? info->socket_context : NULL;
+        const union MHD_ConnectionInfo *wire  = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        const int                       bytes = STREAM_BUFFER_BYTES;
+        if (wire)
+            (void)setsockopt(wire->connect_fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
         *stream = (stream_t){.ops = *ops, .guard = self->guard, .place = place ? *place : PLACES};
         answer =
             MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, KT_HTTP_STREAM_BYTES, read_stream, stream, free_stream);

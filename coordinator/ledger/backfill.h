@@ -45,7 +45,7 @@ typedef struct kt_backfill {
     kt_backfill_state_t state;
     uint32_t            flags, options;
     kt_priority_t       priority;
-    char                version[16];                 // of the analysis, for which it skips and records
+    char                version[16];                 // of analysis and models, for which it skips and records
     char                cursor[KT_BACKFILL_CURSOR];  // where listing goes on, ASCII (backfill_walk.h, backfill_list.h)
     uint64_t            chunks, chunk;               // of a list: how many there are, and the one that is being read
     uint64_t            pages;                       // of listing, so far

@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 import unittest
 import wave
 
@@ -180,6 +181,39 @@ class Models(unittest.TestCase):
             submit(66, 1)
             farm.wait_finished(67)
             self.assertEqual(made(66, 1), [old[0]])
+
+    def test_a_backfill_does_again_what_came_from_an_older_model(self):
+        with ModelFarm(ANALYZER_WORKERS="1") as farm:
+            music = farm.path("music")
+            os.mkdir(music)
+            farm.settings["ANALYZER_MEDIA_ROOTS"] = music
+            farm.start(["a"])
+            for version in ("1.0.0", "1.1.0"):
+                write_audio_model(farm.path(version + ".ktm"), version)
+                farm.models("register", farm.path(version + ".ktm"))
+            for n in range(3):
+                write_sound(os.path.join(music, f"{n}.wav"), 3 + n)
+
+            def run(*options):
+                number = farm.post("/v1/backfills", {"folder": music, "token": str(time.monotonic_ns()), **dict(options)})["id"]
+                wait_for(lambda: farm.get(f"/v1/backfills/{number}")["state"] == "done", "the end of the backfill")
+                row = farm.get(f"/v1/backfills/{number}")
+                return row["skipped"], row["done"]
+
+            farm.models("deploy", "small_instruments", "1.0.0")
+            farm.wait_used()
+            self.assertEqual((run(), run()), ((0, 3), (3, 0)))
+            farm.models("deploy", "small_instruments", "1.1.0")
+            farm.wait_used()
+            write_sound(os.path.join(music, "new.wav"), 2)
+            self.assertEqual((run(), run()), ((0, 4), (4, 0)), "all results were of the older model")
+            made = [farm.get(f"/v1/results/{job['message_id']}")["model_versions"]["small_instruments"] for job in farm.all_jobs()]
+            self.assertEqual(sorted(made), ["1.0.0"] * 3 + ["1.1.0"] * 4)
+            plain = ("options", "spectral,no_models")
+            self.assertEqual(run(plain), (0, 4))
+            farm.models("rollback", "small_instruments")
+            farm.wait_used()
+            self.assertEqual(run(plain), (4, 0), "results without models stay")
 
     def test_a_file_that_runs_isolated_has_the_models_too(self):
         with ModelFarm(ANALYZER_WORKERS="2", ANALYZER_TEST_FAULT="crash:boom") as farm:

@@ -192,6 +192,17 @@ Test(publisher, a_long_rescan_is_followed_by_a_long_pause)
     cr_assert_eq(posted_count(KT_LREQ_OUTBOX), 1);
 }
 
+Test(publisher, the_pause_after_a_very_long_rescan_has_a_bound)
+{
+    pass(0);
+    posted_clock.ms += 60000;  // of the one rescan: fifty times that is 50 minutes
+    cr_assert_eq(asked_after(), 0);
+    pass(599999);
+    cr_assert_eq(posted_count(KT_LREQ_OUTBOX), 0);
+    pass(1);
+    cr_assert_eq(posted_count(KT_LREQ_OUTBOX), 1);
+}
+
 Test(publisher, a_lost_message_is_read_and_sent_again)
 {
     pass(0);

@@ -31,10 +31,29 @@ gate(void *context, const kt_http_request_t *request, kt_http_response_t *respon
     return false;
 }
 
+static size_t
+read_endless(void *context, char *out, size_t capacity)
+{
+    (void)context;
+    memset(out, 'x', capacity);
+    return capacity;
+}
+
+static void
+end_nothing(void *context)
+{
+    (void)context;
+}
+
 static void
 handle(void *context, const kt_http_request_t *request, kt_http_response_t *response)
 {
     (void)context;
+    if (strcmp(request->path, "/stream") == 0) {
+        response->status = 200;
+        response->stream = (kt_http_stream_t){.read = read_endless, .end = end_nothing};
+        return;
+    }
     if (request->bad) {
         response->status = 400;
         kt_buf_str(&response->body, request->bad);
@@ -213,6 +232,33 @@ Test(http, a_head_is_a_get_without_its_body)
     answer[length] = '\0';
     close(fd);
     cr_assert(strstr(answer, " 200 ") && strcmp(strstr(answer, "\r\n\r\n"), "\r\n\r\n") == 0, "%s", answer);
+}
+
+// The server's end of a connection, which is in this process; -1: none.
+static int
+server_end(int fd)
+{
+    struct sockaddr_in own, peer;
+    socklen_t          bytes = sizeof own;
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&own, &bytes), 0);
+    for (int other = 3; other < 1024; other++) {
+        bytes = sizeof peer;
+        if (getpeername(other, (struct sockaddr *)&peer, &bytes) == 0 && peer.sin_port == own.sin_port)
+            return other;
+    }
+    return -1;
+}
+
+Test(http, the_kernel_holds_little_of_a_stream_that_is_not_read)
+{
+    char      first[64];
+    int       fd = dial(), held = 0;
+    socklen_t bytes = sizeof held;
+    say(fd, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    cr_assert_gt(recv(fd, first, sizeof first, 0), 0);
+    cr_assert_eq(getsockopt(server_end(fd), SOL_SOCKET, SO_SNDBUF, &held, &bytes), 0);
+    cr_expect_leq(held, 64 << 10);
+    close(fd);
 }
 
 Test(http, several_requests_go_through_one_connection)
