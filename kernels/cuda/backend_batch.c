@@ -91,8 +91,25 @@ copy_shares(const kt_gpu_job_t *job)
 {
     cudaError_t error = cudaSuccess;
     for (uint32_t i = 0; i < job->batch->n_parts && !error; i++)
-        if (job->batch->parts[i].share.kept)
+        if (job->batch->parts[i].share.kept && !job->batch->parts[i].share.in_place)
             error = copy_share(job, &job->batch->parts[i]);
+    return error;
+}
+
+// Results that stay, from where the launch leaves them.
+static cudaError_t
+copy_stays(const kt_gpu_job_t *job)
+{
+    const kt_gpu_lane_t *lane  = job->lane;
+    cudaError_t          error = cudaSuccess;
+    for (uint32_t i = 0; i < job->batch->n_parts && !error; i++) {
+        const kt_gpu_part_t *part = &job->batch->parts[i];
+        const size_t         item = lane->shape.section[part->stay.section].item_bytes;
+        if (part->stay.kept)
+            error = cudaMemcpyAsync((char *)part->stay.kept->memory + part->stay.at,
+                                    lane->results + lane->layout.at[part->stay.section] + part->first * item,
+                                    part->items * item, cudaMemcpyDeviceToDevice, lane->stream);
+    }
     return error;
 }
 
@@ -116,7 +133,9 @@ job_launch(const kt_gpu_job_t *job)
     if (err)
         return err == KT_EIO ? kt_gpu_failed(job->context, cudaGetLastError(), "a launch") : err;
 
-    error = cudaMemcpyAsync(lane->out, lane->results, lane->layout.lists, cudaMemcpyDeviceToHost, lane->stream);
+    error = copy_stays(job);
+    if (!error)
+        error = cudaMemcpyAsync(lane->out, lane->results, lane->layout.lists, cudaMemcpyDeviceToHost, lane->stream);
     if (!error)
         error = cudaEventRecord(lane->done, lane->stream);
     return error ? kt_gpu_failed(job->context, error, "a copy from the device") : KT_OK;

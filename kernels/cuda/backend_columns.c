@@ -1,4 +1,5 @@
-// Launcher of statistics of columns: two launches per part. Work: the sort's second copy of the input.
+// Launcher of statistics of columns: two launches per part. Work: the sort's keys; its second copy is where
+// the input is, or would be if the rows were not kept.
 #include "kernels/cuda/backend_private.h"
 #include "kernels/cuda/columns.h"
 
@@ -26,14 +27,23 @@ columns_launch(const kt_gpu_job_t *job)
         const size_t          first = (size_t)part->first * KT_GPU_ITEM_COLUMNS;
         kt_gpu_columns_args_t args;
         memcpy(&args, part->args, sizeof args);
-        const kt_cuda_columns_t columns = {.frames    = config.frames,
-                                           .quantiles = config.quantiles,
-                                           .columns   = args.columns,
-                                           .in        = (float *)(void *)(lane->slab + part->in),
-                                           .keys      = (uint32_t *)(void *)(lane->slab + job->work_at + part->in),
-                                           .moments   = moments + first,
-                                           .quantile  = quantile + first * config.quantiles};
-        err                             = kt_cuda_columns(&columns, lane->stream);
+        char             *input   = lane->slab + part->in;
+        kt_cuda_columns_t columns = {.frames       = config.frames,
+                                     .quantiles    = config.quantiles,
+                                     .columns      = args.columns,
+                                     .rows         = (const float *)(void *)input,
+                                     .item_floats  = KT_GPU_ITEM_COLUMNS * (size_t)config.frames,
+                                     .frame_floats = KT_GPU_ITEM_COLUMNS,
+                                     .keys         = (uint32_t *)(void *)(lane->slab + job->work_at + part->in),
+                                     .other        = (uint32_t *)(void *)input,
+                                     .moments      = moments + first,
+                                     .quantile     = quantile + first * config.quantiles};
+        if (part->share.kept) {
+            columns.rows         = (const float *)(const void *)((char *)part->share.kept->memory + part->share.at);
+            columns.item_floats  = KT_GPU_ITEM_COLUMNS;
+            columns.frame_floats = args.width;
+        }
+        err = kt_cuda_columns(&columns, lane->stream);
     }
     return err;
 }

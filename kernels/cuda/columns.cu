@@ -41,7 +41,7 @@ __launch_bounds__(THREADS) kt_columns_kernel(const __grid_constant__ kt_cuda_col
     const size_t frame = (size_t)blockIdx.x * THREADS + threadIdx.x;
     if (frame >= of.frames)
         return;
-    const float4 *row = (const float4 *)(of.in + ((size_t)blockIdx.y * of.frames + frame) * WIDE);
+    const float4 *row = (const float4 *)(of.rows + blockIdx.y * of.item_floats + frame * of.frame_floats);
     const float4  low = row[0], high = row[1];
     const float   value[] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
     uint32_t     *key     = of.keys + (size_t)blockIdx.y * WIDE * of.frames + frame;
@@ -152,7 +152,7 @@ __launch_bounds__(THREADS) kt_column_kernel(const __grid_constant__ kt_cuda_colu
     __shared__ kt_column_workspace own;
     const unsigned                 n = of.frames, end = of.quantiles - 1;
     const size_t                   column = blockIdx.x;
-    uint32_t                      *keys = of.keys + column * n, *other = (uint32_t *)of.in + column * n;
+    uint32_t                      *keys = of.keys + column * n, *other = of.other + column * n;
     for (unsigned pass = 0; pass < PASSES; pass += 2) {
         sort_pass(own, keys, other, n, pass);
         sort_pass(own, other, keys, n, pass + 1);

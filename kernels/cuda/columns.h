@@ -11,11 +11,13 @@ extern "C" {
 #endif
 
 typedef struct kt_cuda_columns {
-    uint32_t             frames, quantiles, columns;
-    float               *in;        // [columns / 8, rounded up][frames][8], overwritten; aligned to 16 bytes
-    uint32_t            *keys;      // as many, scratch
-    kt_column_moments_t *moments;   // [columns]
-    float               *quantile;  // [columns][quantiles]
+    uint32_t frames, quantiles, columns;
+    // Columns 8 i .. 8 i + 7 of frame t are at rows + i * item_floats + t * frame_floats; aligned to 16 bytes.
+    const float         *rows;
+    size_t               item_floats, frame_floats;
+    uint32_t            *keys, *other;  // [columns / 8, rounded up][frames][8], scratch; other: may be `rows`
+    kt_column_moments_t *moments;       // [columns]
+    float               *quantile;      // [columns][quantiles]
 } kt_cuda_columns_t;
 
 // KT_EINVAL: no frames, fewer than two quantiles, more frames or columns than a grid has; KT_EIO.

@@ -18,7 +18,7 @@
 #include "kernels/gpu/samples.h"
 
 enum {
-    KT_GPU_ABI          = 10,
+    KT_GPU_ABI          = 11,
     KT_GPU_TEXT         = 96,
     KT_GPU_WHY          = 256,
     KT_GPU_SLOTS_MAX    = 8,
@@ -74,6 +74,7 @@ typedef struct kt_gpu_part {
     size_t         in;            // byte offset of its input, a multiple of KT_GPU_ALIGN_BYTES
     uint32_t       first, items;  // its items among those of the batch
     kt_gpu_share_t share;
+    kt_gpu_stay_t  stay;
     _Alignas(8) unsigned char args[KT_GPU_ARGS_BYTES];  // the kind's, zero beyond
 } kt_gpu_part_t;
 

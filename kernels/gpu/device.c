@@ -27,6 +27,9 @@ typedef struct gpu_device {
     kt_gpu_kept_t      *kept;            // samples of a segment on it; NULL: none
     kt_span_t           samples;         // the span that they are
     bool                keeps, is_kept;  // those of the next first pass are to be kept; they are there
+    kt_gpu_kept_t      *mel;             // that pass's mel rows on the same GPU; NULL: none
+    const float        *mel_rows;        // where the caller has them
+    bool                mel_is_kept;     // they are there
 } gpu_device_t;
 
 static gpu_device_t *
@@ -49,8 +52,8 @@ struct kt_device_job {
     kt_rise_span_t     rise_span;
     kt_gpu_bass_t      bass;
     kt_gpu_cents_t     cents;
-    kt_gpu_kept_t     *fills;  // the samples that this request keeps; NULL: none
-    kt_err_t           err;    // of post: it is not on its way
+    kt_gpu_kept_t     *fills, *mel;  // the samples and mel rows that this request keeps; NULL: none
+    kt_err_t           err;          // of post: it is not on its way
     kt_device_done_fn *done;
     void              *context;
     kt_gpu_cqt_table_t table[];  // of constant-Q: one
@@ -131,7 +134,9 @@ gpu_keep_samples(kt_device_t *device, bool keep)
     gpu_device_t *self = gpu_of(device);
     self->keeps        = keep;
     self->is_kept      = false;
+    self->mel_is_kept  = false;
     kt_gpu_drop(self->keeper, &self->kept);
+    kt_gpu_drop(self->keeper, &self->mel);
 }
 
 static size_t
@@ -151,17 +156,20 @@ kept_samples(const gpu_device_t *self, const float *pcm, size_t n)
                                            : (kt_gpu_samples_t){0};
 }
 
-// Of a first pass: its samples are kept, if that is asked for and possible.
+// Of a first pass: its samples are kept, and its mel rows, if that is asked for and possible.
 static kt_gpu_samples_t
-keep_samples(gpu_device_t *self, const kt_plan_t *plan, const kt_span_t *span)
+keep_samples(gpu_device_t *self, const kt_plan_t *plan, const kt_span_t *span, const float *mel)
 {
     const kt_frontend_opts_t *opts = kt_plan_opts(plan);
     if (!self->keeps || opts->hop > opts->n_fft)
         return kept_samples(self, span->pcm, span_samples(plan, span));
-    self->keeps   = false;
-    self->keeper  = self->gpu;
-    self->samples = *span;
-    self->kept    = kt_gpu_keep(self->gpu, span_samples(plan, span) * sizeof(float));
+    self->keeps    = false;
+    self->keeper   = self->gpu;
+    self->samples  = *span;
+    self->kept     = kt_gpu_keep(self->gpu, span_samples(plan, span) * sizeof(float));
+    self->mel_rows = mel;
+    if (self->kept && mel && opts->n_mels % KT_GPU_ITEM_COLUMNS == 0)
+        self->mel = kt_gpu_keep(self->gpu, span->frames * opts->n_mels * sizeof(float));
     return (kt_gpu_samples_t){.kept = self->kept, .fills = true};
 }
 
@@ -218,6 +226,7 @@ job_begin(gpu_device_t *self, const kt_gpu_kind_t *kind, const kt_gpu_frames_t *
     }
     job->compute = frames->rows ? compute_rows : compute_chroma;
     job->fills   = frames->samples.fills ? frames->samples.kept : NULL;
+    job->mel     = frames->mel;
     job_post(job, kind, &job->frames, job->span.frames, job_p);
     return KT_OK;
 }
@@ -234,9 +243,12 @@ gpu_begin_frontend(kt_device_t *device, const kt_plan_t *plan, const kt_span_t *
     if (self->on_cpu)
         return cpu_ends(self, kt_device_frontend(self->cpu, plan, span, 1, out), start_us,
                         plan == self->plan ? span->frames : 0, job_p);
-    return job_begin(
-        self, &kt_gpu_frontend_kind,
-        &(kt_gpu_frames_t){.plan = plan, .span = span, .rows = out, .samples = keep_samples(self, plan, span)}, job_p);
+    const bool             keeps   = self->keeps;
+    const kt_gpu_samples_t samples = keep_samples(self, plan, span, out->row[KT_ROW_MEL]);
+    return job_begin(self, &kt_gpu_frontend_kind,
+                     &(kt_gpu_frames_t){
+                         .plan = plan, .span = span, .rows = out, .samples = samples, .mel = keeps ? self->mel : NULL},
+                     job_p);
 }
 
 static kt_err_t
@@ -365,6 +377,8 @@ gpu_end(kt_device_t *device, kt_device_job_t **job_p)
     gpu_note(self, err);
     if (job->fills && job->fills == self->kept)
         self->is_kept = !err && job->fills->memory && !job->fills->refused;
+    if (job->mel && job->mel == self->mel)
+        self->mel_is_kept = !err && job->mel->memory && !job->mel->refused;
     if (err)
         err = job->compute(self->cpu, job);
     free(job);
@@ -427,19 +441,55 @@ gpu_images(kt_device_t *device, const kt_image_span_t *span, kt_image_stats_t *o
         self->cpu->ops->images(self->cpu, span, out);
 }
 
+// The matrix whose rows the GPU has; columns->n: none.
+static size_t
+kept_matrix(const gpu_device_t *self, const kt_column_set_t *columns)
+{
+    const bool there = self->mel_is_kept && self->gpu == self->keeper;
+    size_t     i     = there ? 0 : columns->n;
+    while (i < columns->n && (columns->matrices[i].rows != self->mel_rows ||
+                              columns->frames * columns->matrices[i].width * sizeof(float) != self->mel->bytes))
+        i++;
+    return i;
+}
+
+// In three requests: of the matrices before the one that is kept, of that one, of those behind it.
+static kt_err_t
+request_columns(gpu_device_t *self, const kt_column_set_t *columns, kt_column_moments_t *moments, float *quantile)
+{
+    enum { REQUESTS = 3 };
+    const size_t     kept = kept_matrix(self, columns), past = kept < columns->n ? kept + 1 : kept;
+    const size_t     ends[REQUESTS + 1] = {0, kept, past, columns->n};
+    kt_column_set_t  sets[REQUESTS];
+    kt_gpu_columns_t works[REQUESTS];
+    kt_gpu_ticket_t  tickets[REQUESTS];
+    kt_err_t         errs[REQUESTS], err = KT_OK;
+    for (size_t i = 0, begin = 0; i < REQUESTS; begin += works[i++].width) {
+        sets[i] =
+            (kt_column_set_t){columns->matrices + ends[i], ends[i + 1] - ends[i], columns->frames, columns->quantiles};
+        works[i]           = (kt_gpu_columns_t){&sets[i], kt_column_set_width(&sets[i]), moments + begin,
+                                                quantile + begin * columns->quantiles, i == 1 ? self->mel : NULL};
+        const size_t items = (works[i].width + KT_GPU_ITEM_COLUMNS - 1) / KT_GPU_ITEM_COLUMNS;
+        tickets[i]         = (kt_gpu_ticket_t){.request = {&kt_gpu_columns_kind, &works[i], items}};
+        errs[i]            = kt_gpu_ticket_post(self->gpu, &tickets[i]);
+    }
+    for (size_t i = 0; i < REQUESTS; i++) {
+        const kt_err_t ended = errs[i] ? errs[i] : kt_gpu_ticket_await(self->gpu, &tickets[i]);
+        err                  = err ? err : ended;
+    }
+    return err;
+}
+
 // A column that does not fit a slot (ten minutes with a hop of 64, little ANALYZER_GPU_MAX_MEMORY) is the CPU's:
 // nothing was refused.
 static kt_err_t
 gpu_columns(kt_device_t *device, const kt_column_set_t *columns, kt_column_moments_t *moments, float *quantile)
 {
-    gpu_device_t          *self     = gpu_of(device);
-    const kt_gpu_columns_t work     = {columns, kt_column_set_width(columns), moments, quantile};
-    const size_t           items    = (work.width + KT_GPU_ITEM_COLUMNS - 1) / KT_GPU_ITEM_COLUMNS;
-    const kt_gpu_request_t request  = {&kt_gpu_columns_kind, &work, items};
-    const int64_t          start_us = kt_clock_us();
-    const bool             fits     = kt_gpu_columns_in_bytes(columns->frames) <= self->gpu->slot_in_bytes;
-    const bool             on_cpu   = self->on_cpu || !fits;
-    kt_err_t               err      = on_cpu ? KT_OK : kt_gpu_run(self->gpu, &request);
+    gpu_device_t *self     = gpu_of(device);
+    const int64_t start_us = kt_clock_us();
+    const bool    fits     = kt_gpu_columns_in_bytes(columns->frames) <= self->gpu->slot_in_bytes;
+    const bool    on_cpu   = self->on_cpu || !fits;
+    kt_err_t      err      = on_cpu ? KT_OK : request_columns(self, columns, moments, quantile);
     if (!on_cpu)
         gpu_note(self, err);
     if (err || on_cpu)

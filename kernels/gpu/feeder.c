@@ -35,6 +35,8 @@ piece_fits(const kt_gpu_t *self, const kt_gpu_slot_t *slot, const kt_gpu_ticket_
     ticket->request.kind->describe_part(ticket->request.work, ticket->next, part->items, part->args);
     if (ticket->request.kind->share)
         ticket->request.kind->share(ticket->request.work, ticket->next, part->items, &part->share);
+    if (ticket->request.kind->stay)
+        ticket->request.kind->stay(ticket->request.work, ticket->next, part->items, &part->stay);
     if (batch->n_parts > 0 && ticket->request.kind->joins && !ticket->request.kind->joins(batch, part->args)) {
         *full = true;
         return false;
@@ -96,21 +98,28 @@ slot_fill(kt_gpu_t *self, kt_gpu_slot_t *slot)
         pthread_cond_wait(&self->turn, &self->lock);
 }
 
-// Without the lock, by the feeder whose turn it is: frees what was dropped, and reserves memory for the samples of the
-// batch that are to be kept. Where there is none they are not.
+// Whether there is memory for what is to be kept, after an attempt to get it.
+static bool
+reserve_kept(kt_gpu_t *self, kt_gpu_kept_t *kept)
+{
+    if (!kept->memory && !kept->refused)
+        kept->refused = self->backend->keep(self->context, kept->bytes, &kept->memory) != KT_OK;
+    return !kept->refused;
+}
+
+// Without the lock, by the feeder whose turn it is: frees what was dropped, and reserves memory for the samples and
+// rows of the batch that are to be kept. Where there is none they are not.
 static void
 slot_keep(kt_gpu_t *self, kt_gpu_slot_t *slot, kt_gpu_kept_t *dropped)
 {
     kt_gpu_free_kept(self, dropped);
     for (uint32_t i = 0; i < slot->batch.n_parts; i++) {
         kt_gpu_share_t *share = &slot->parts[i].share;
-        kt_gpu_kept_t  *kept  = share->kept;
-        if (!kept || !share->fills)
-            continue;
-        if (!kept->memory && !kept->refused)
-            kept->refused = self->backend->keep(self->context, kept->bytes, &kept->memory) != KT_OK;
-        if (kept->refused)
+        kt_gpu_stay_t  *stay  = &slot->parts[i].stay;
+        if (share->kept && share->fills && !reserve_kept(self, share->kept))
             share->kept = NULL;
+        if (stay->kept && !reserve_kept(self, stay->kept))
+            stay->kept = NULL;
     }
 }
 

@@ -29,6 +29,8 @@ typedef struct kt_gpu_kind {
     bool (*joins)(const kt_gpu_batch_t *batch, const void *args);
     // Samples that stay on the device; the share is zeroed. NULL: the host brings all input.
     void (*share)(const void *work, size_t first, size_t items, kt_gpu_share_t *out);
+    // Results that stay on the device; zeroed. NULL: none.
+    void (*stay)(const void *work, size_t first, size_t items, kt_gpu_stay_t *out);
     // What the host brings (kt_gpu_host_bytes).
     void (*copy_in)(const void *work, size_t first, size_t items, void *to);
     kt_err_t (*copy_out)(const void *work, size_t first, const kt_gpu_results_t *from);

@@ -1,5 +1,5 @@
-// Samples that stay on the device from one request to the next (kt_device_keep_samples): their memory (keep.c), where a
-// request finds its own, and what a part has of them.
+// Samples and rows that stay on the device from one request to the next (kt_device_keep_samples): their memory
+// (keep.c), where a request finds its own, and what a part has of them.
 #pragma once
 
 #include <stdbool.h>
@@ -27,7 +27,15 @@ typedef struct kt_gpu_share {
     size_t         skip;        // bytes of the input before them, which the host brings
     int64_t        at;          // byte of `kept` at which they begin
     int64_t        begin, end;  // of `kept`: what is read outside is zeros
+    bool           in_place;    // the kernels read them where they are; the input is room for the part's work
 } kt_gpu_share_t;
+
+// Of a part: its items of one section, which stay on the device as well. kept NULL: nothing does.
+typedef struct kt_gpu_stay {
+    kt_gpu_kept_t *kept;
+    uint32_t       section;
+    size_t         at;  // byte of `kept`
+} kt_gpu_stay_t;
 
 // Of a request's n samples at pcm, outside of which are zeros, those from `from` on, as a part's input.
 // As a share of samples that are kept; skip: bytes of the input before them. NULL kept: none.

@@ -252,17 +252,21 @@ figures_of_columns(void)
     float           *in      = gpu_host((size_t)ROOM * FRAMES, sizeof *in);
     for (size_t i = 0; i < (size_t)ROOM * FRAMES; i++)
         in[i] = (float)(int32_t)((uint32_t)i * 2654435761U);
-    const kt_cuda_columns_t columns = {.frames    = FRAMES,
-                                       .quantiles = QUANTILES,
-                                       .columns   = COLUMNS,
-                                       .in        = gpu_copy(in, (size_t)ROOM * FRAMES * sizeof *in),
-                                       .keys      = gpu_new((size_t)ROOM * FRAMES * sizeof(uint32_t)),
-                                       .moments   = gpu_new(COLUMNS * sizeof(kt_column_moments_t)),
-                                       .quantile  = gpu_new((size_t)COLUMNS * QUANTILES * sizeof(float))};
+    float                  *rows    = gpu_copy(in, (size_t)ROOM * FRAMES * sizeof *in);
+    const kt_cuda_columns_t columns = {.frames       = FRAMES,
+                                       .quantiles    = QUANTILES,
+                                       .columns      = COLUMNS,
+                                       .rows         = rows,
+                                       .item_floats  = (size_t)KT_GPU_ITEM_COLUMNS * FRAMES,
+                                       .frame_floats = KT_GPU_ITEM_COLUMNS,
+                                       .other        = (uint32_t *)(void *)rows,
+                                       .keys         = gpu_new((size_t)ROOM * FRAMES * sizeof(uint32_t)),
+                                       .moments      = gpu_new(COLUMNS * sizeof(kt_column_moments_t)),
+                                       .quantile     = gpu_new((size_t)COLUMNS * QUANTILES * sizeof(float))};
     gpu_must(kt_cuda_columns(&columns, NULL) == KT_OK && cudaDeviceSynchronize() == cudaSuccess, *names);
     for (size_t k = 0; k < sizeof names / sizeof *names; k++)
         print_counted(names[k], what[k], N_FFT, HOP, FRAMES, &cost[k]);
-    void *const all[] = {columns.in, columns.keys, columns.moments, columns.quantile};
+    void *const all[] = {rows, columns.keys, columns.moments, columns.quantile};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         gpu_free(all[i]);
     free(in);

@@ -22,7 +22,7 @@ import spills  # noqa: E402
 
 PAGE = ROOT / "docs/gpu.md"
 BEGIN, END = "<!-- tables of tests/bench/gpu_report.py -->\n", "<!-- end of the tables -->\n"
-RATE_HZ, FILE_S, COLUMNS = 22050, 240, 185
+RATE_HZ, FILE_S, COLUMNS, MEL, BROUGHT = 22050, 240, 185, 128, 64  # BROUGHT: the other columns, by eight
 
 
 class Device:
@@ -119,8 +119,9 @@ def limits(report):
 
 def node_passes(device):
     """The GPU's work for a file: (kernels, frames, bytes in and out per frame, bytes copied on the device). The first pass
-    brings the samples, the others copy them from there, and a pass's last kernel writes its rows; statistics read eight
-    columns at a time and write 257 quantiles of each column. The peaks' 20 KB of counts are within what their kernel writes."""
+    brings the samples, the others copy them from there, and a pass's last kernel writes its rows; mel rows are copied once
+    more, and stay for their statistics. Those read eight columns at a time and write 257 quantiles of each column. The
+    peaks' 20 KB of counts are within what their kernel writes."""
     def of(what, n_fft):
         return next(f for f in device.found if f.what.startswith(what) and f.n_fft == n_fft)
     frames, beats = FILE_S * RATE_HZ // 512 + 1, FILE_S * RATE_HZ // 220 + 1
@@ -137,7 +138,7 @@ def node_passes(device):
     samples = [4 * run[0].hop for run, _ in passes]
     return [(run, n, 0 if i else samples[i], run[-1].written, 2 * samples[i] if i else 0)
             for i, (run, n) in enumerate(passes)] + [
-        (columns, frames, columns[0].read, COLUMNS * (40 + 4 * 257) / frames, 0)]
+        (columns, frames, 4 * BROUGHT, COLUMNS * (40 + 4 * 257) / frames, 2 * 4 * MEL)]
 
 
 def cpu_ms(row):

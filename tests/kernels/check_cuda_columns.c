@@ -34,8 +34,9 @@ value(size_t column, size_t i, uint32_t *state)
     }
 }
 
+// in_place: of a matrix of ROOM columns, as rows that are kept.
 static void
-table_launch(table_t *self)
+table_launch(table_t *self, bool in_place)
 {
     const size_t n  = self->frames;
     float       *in = calloc(ROOM * n, sizeof *in);
@@ -43,25 +44,30 @@ table_launch(table_t *self)
         exit(1);
     for (size_t c = 0; c < WIDTH; c++)
         for (size_t f = 0; f < n; f++)
-            in[(c / WIDE * n + f) * WIDE + c % WIDE] = self->values[f * WIDTH + c];
-    const kt_cuda_columns_t columns = {.frames    = (uint32_t)n,
-                                       .quantiles = QUANTILES,
-                                       .columns   = WIDTH,
-                                       .in        = device_copy(in, ROOM * n * sizeof *in),
-                                       .keys      = device_new(ROOM * n * sizeof(uint32_t)),
-                                       .moments   = device_new(sizeof self->moments[1]),
-                                       .quantile  = device_new(sizeof self->quantile[1])};
+            in[in_place ? f * ROOM + c : (c / WIDE * n + f) * WIDE + c % WIDE] = self->values[f * WIDTH + c];
+    float                  *rows    = device_copy(in, ROOM * n * sizeof *in);
+    uint32_t               *other   = in_place ? device_new(ROOM * n * sizeof *other) : (uint32_t *)(void *)rows;
+    const kt_cuda_columns_t columns = {.frames       = (uint32_t)n,
+                                       .quantiles    = QUANTILES,
+                                       .columns      = WIDTH,
+                                       .rows         = rows,
+                                       .item_floats  = in_place ? WIDE : WIDE * n,
+                                       .frame_floats = in_place ? ROOM : WIDE,
+                                       .keys         = device_new(ROOM * n * sizeof(uint32_t)),
+                                       .other        = other,
+                                       .moments      = device_new(sizeof self->moments[1]),
+                                       .quantile     = device_new(sizeof self->quantile[1])};
     check(kt_cuda_columns(&columns, NULL) == KT_OK, "columns: launch");
     device_read(self->moments[1], columns.moments, sizeof self->moments[1]);
     device_read(self->quantile[1], columns.quantile, sizeof self->quantile[1]);
-    void *const all[] = {columns.in, columns.keys, columns.moments, columns.quantile};
+    void *const all[] = {rows, columns.keys, columns.moments, columns.quantile, in_place ? other : NULL};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         device_free(all[i]);
     free(in);
 }
 
 static void
-columns_are_right(size_t frames)
+columns_are_right(size_t frames, bool in_place)
 {
     table_t *self  = calloc(1, sizeof *self);
     uint32_t state = (uint32_t)frames;
@@ -73,7 +79,7 @@ columns_are_right(size_t frames)
     const kt_columns_matrix_t matrix  = {self->values, WIDTH};
     const kt_column_set_t     columns = {&matrix, 1, frames, QUANTILES};
     check(kt_column_set_ref(&columns, self->moments[0], self->quantile[0]) == KT_OK, "columns: reference");
-    table_launch(self);
+    table_launch(self, in_place);
     for (size_t c = 0; c < WIDTH; c++) {
         const kt_column_moments_t *ref = &self->moments[0][c], *got = &self->moments[1][c];
         const double               most = fmax(fabs(ref->min), fabs(ref->max)), limit = tolerance_of(TOLERANCE_MOMENTS);
@@ -94,18 +100,21 @@ static void
 infinities_have_ranks(void)
 {
     const float         values[WIDE] = {INFINITY, 0, -INFINITY};
-    kt_cuda_columns_t   columns      = {.frames    = 1,
-                                        .quantiles = 2,
-                                        .columns   = 3,
-                                        .in        = device_copy(values, sizeof values),
-                                        .keys      = device_new(sizeof values),
-                                        .moments   = device_new(3 * sizeof *columns.moments),
-                                        .quantile  = device_new(3 * 2 * sizeof(float))};
+    kt_cuda_columns_t   columns      = {.frames       = 1,
+                                        .quantiles    = 2,
+                                        .columns      = 3,
+                                        .rows         = device_copy(values, sizeof values),
+                                        .frame_floats = WIDE,
+                                        .keys         = device_new(sizeof values),
+                                        .other        = device_new(sizeof values),
+                                        .moments      = device_new(3 * sizeof *columns.moments),
+                                        .quantile     = device_new(3 * 2 * sizeof(float))};
     kt_column_moments_t moments[3];
     check(kt_cuda_columns(&columns, NULL) == KT_OK, "columns: launch");
     device_read(moments, columns.moments, sizeof moments);
     check(moments[0].median == INFINITY && moments[1].max == 0 && moments[2].min == -INFINITY, "columns: infinities");
-    void *const all[] = {columns.in, columns.keys, columns.moments, columns.quantile};
+    void *const all[] = {(void *)(uintptr_t)columns.rows, columns.keys, columns.other, columns.moments,
+                         columns.quantile};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         device_free(all[i]);
 }
@@ -115,12 +124,12 @@ check_cuda_columns(bool all)
 {
     static const size_t few[] = {1, 31, 300}, many[] = {2, 32, 33, 255, 256, 257, 5000};
     for (size_t i = 0; i < sizeof few / sizeof *few; i++)
-        columns_are_right(few[i]);
+        columns_are_right(few[i], i % 2);
     infinities_have_ranks();
     if (!all)
         return;
     for (size_t i = 0; i < sizeof many / sizeof *many; i++)
-        columns_are_right(many[i]);
+        columns_are_right(many[i], i % 2);
     check(kt_cuda_columns(&(kt_cuda_columns_t){.frames = 0, .quantiles = 2}, NULL) == KT_EINVAL, "columns: no frame");
     check(kt_cuda_columns(&(kt_cuda_columns_t){.frames = 1, .quantiles = 1}, NULL) == KT_EINVAL, "columns: a quantile");
     check(kt_cuda_columns(&(kt_cuda_columns_t){.frames = UINT32_MAX, .quantiles = 2}, NULL) == KT_EINVAL,

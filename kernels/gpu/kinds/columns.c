@@ -31,7 +31,9 @@ columns_from(const kt_gpu_columns_t *self, size_t first, size_t items)
 static void
 columns_args(const void *work, size_t first, size_t items, void *args)
 {
-    const kt_gpu_columns_args_t out = {(uint32_t)columns_from(work, first, items)};
+    const kt_gpu_columns_t     *self = work;
+    const kt_gpu_columns_args_t out  = {(uint32_t)columns_from(work, first, items),
+                                       self->kept ? (uint32_t)self->width : 0};
     memcpy(args, &out, sizeof out);
 }
 
@@ -57,6 +59,15 @@ copy_columns(const kt_columns_matrix_t *matrix, size_t frames, size_t from, size
 }
 
 static void
+columns_share(const void *work, size_t first, size_t items, kt_gpu_share_t *out)
+{
+    const kt_gpu_columns_t *self = work;
+    (void)items;
+    *out = (kt_gpu_share_t){
+        .kept = self->kept, .in_place = true, .at = (int64_t)(first * KT_GPU_ITEM_COLUMNS * sizeof(float))};
+}
+
+static void
 columns_copy_in(const void *work, size_t first, size_t items, void *to)
 {
     const kt_gpu_columns_t *self = work;
@@ -64,6 +75,8 @@ columns_copy_in(const void *work, size_t first, size_t items, void *to)
     float                  *item = to;
     size_t                  at = first * KT_GPU_ITEM_COLUMNS, begin = 0;  // the next column; the matrix's first
     const size_t            end = at + columns_from(self, first, items);
+    if (self->kept)
+        return;
     for (size_t m = 0; m < of->n; begin += of->matrices[m++].width)
         for (size_t count; at < end && at < begin + of->matrices[m].width; at += count) {
             const size_t place = at % KT_GPU_ITEM_COLUMNS, room = KT_GPU_ITEM_COLUMNS - place;
@@ -94,5 +107,6 @@ const kt_gpu_kind_t kt_gpu_columns_kind = {.id            = KT_GPU_COLUMNS,
                                            .describe      = columns_describe,
                                            .describe_part = columns_args,
                                            .joins         = columns_joins,
+                                           .share         = columns_share,
                                            .copy_in       = columns_copy_in,
                                            .copy_out      = columns_copy_out};

@@ -114,6 +114,14 @@ copy_peaks(const kt_gpu_results_t *from, uint32_t which, unsigned per_octave, kt
                                 from->part->items, per_octave, out);
 }
 
+static void
+frontend_stay(const void *work, size_t first, size_t items, kt_gpu_stay_t *out)
+{
+    const kt_gpu_frames_t *self = work;
+    (void)items;
+    *out = (kt_gpu_stay_t){self->mel, KT_ROW_MEL, first * kt_row_width(self->plan, KT_ROW_MEL) * sizeof(float)};
+}
+
 static kt_err_t
 frontend_copy_out(const void *work, size_t first, const kt_gpu_results_t *from)
 {
@@ -136,5 +144,6 @@ const kt_gpu_kind_t kt_gpu_frontend_kind = {.id            = KT_GPU_FRONTEND,
                                             .describe      = frontend_describe,
                                             .describe_part = kt_gpu_frames_args,
                                             .share         = kt_gpu_frames_share,
+                                            .stay          = frontend_stay,
                                             .copy_in       = kt_gpu_frames_copy_in,
                                             .copy_out      = frontend_copy_out};

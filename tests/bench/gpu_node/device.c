@@ -11,10 +11,10 @@
 // T4's and the B200's least times are from the same counts (gpu_bench_sim --figures with KITHARA_SIM_DEVICE=t4, b200)
 // and their data sheets. None of this was measured.
 const gpu_profile_t GPU_PROFILES[] = {
-    {"t4", 12, 320, 1.5 * 104, 1.5 * 37, 1.5 * 19.6, 1.5 * 99, 1.5 * 38, 1.5 * 24, 1.5 * 130},
-    {"l4", 25, 300, 1.5 * 29, 1.5 * 7.5, 1.5 * 11.1, 1.5 * 59, 1.5 * 40, 1.5 * 21, 1.5 * 118},
-    {"h200", 50, 4800, 3 * 3.5, 3 * 2.3, 3 * 1.17, 3 * 8.7, 3 * 2.5, 3 * 1.6, 3 * 7.4},
-    {"b200", 50, 7700, 3 * 3.2, 3 * 2.1, 3 * 0.96, 3 * 7.2, 3 * 1.5, 3 * 1.2, 3 * 6.4},
+    {"t4", 12, 320, 1.5 * 104, 1.5 * 37, 1.5 * 19.6, 1.5 * 99, 1.5 * 38, 1.5 * 24, 1.5 * 130, 16ULL << 30},
+    {"l4", 25, 300, 1.5 * 29, 1.5 * 7.5, 1.5 * 11.1, 1.5 * 59, 1.5 * 40, 1.5 * 21, 1.5 * 118, 24ULL << 30},
+    {"h200", 50, 4800, 3 * 3.5, 3 * 2.3, 3 * 1.17, 3 * 8.7, 3 * 2.5, 3 * 1.6, 3 * 7.4, 141ULL << 30},
+    {"b200", 50, 7700, 3 * 3.2, 3 * 2.1, 3 * 0.96, 3 * 7.2, 3 * 1.5, 3 * 1.2, 3 * 6.4, 180ULL << 30},
 };
 const size_t GPU_PROFILES_COUNT = sizeof GPU_PROFILES / sizeof *GPU_PROFILES;
 
@@ -83,7 +83,7 @@ static kt_err_t
 device_describe(int device, kt_gpu_about_t *out)
 {
     (void)device;
-    *out = (kt_gpu_about_t){.arch = "virtual", .memory_bytes = 16ULL << 30};
+    *out = (kt_gpu_about_t){.arch = "virtual", .memory_bytes = chosen->memory_bytes};
     snprintf(out->name, sizeof out->name, "%s", chosen->name);
     return KT_OK;
 }
@@ -133,7 +133,10 @@ device_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
     kt_gpu_layout(batch->shape.section, batch->wanted, batch->items, &layout);
     cores_use(SUBMIT_US, true);
     // What is kept is read and written once more.
-    const double kept_us  = 2e-3 * (double)(batch->in_bytes - batch->host_bytes) / profile->memory_gb_s;
+    size_t kept = batch->in_bytes - batch->host_bytes;
+    for (uint32_t i = 0; i < batch->n_parts; i++)
+        kept += batch->parts[i].stay.kept ? batch->parts[i].items * (size_t)MEL_ROW_BYTES : 0;
+    const double kept_us  = 2e-3 * (double)kept / profile->memory_gb_s;
     self->in_free_us      = later(kt_clock_us(), self->in_free_us) + (int64_t)((double)batch->host_bytes / bus);
     self->kernels_free_us = later(self->in_free_us, self->kernels_free_us) +
                             (int64_t)(LAUNCH_US + kept_us + 1e-3 * frame_ns * (double)batch->items);

@@ -3,15 +3,17 @@
 
 #include "kernels/gpu/gpus.h"
 
-enum { SONG_ITEMS = 24 };  // of KT_GPU_COLUMNS: 185 columns by eight
+// Of KT_GPU_COLUMNS: 185 columns by eight, 128 of them of mel rows.
+enum { SONG_ITEMS = 24, MEL_ITEMS = 16, MEL_ROW_BYTES = 512 };
 
 typedef struct gpu_profile {
     const char *name;
     double      bus_gb_s, memory_gb_s;                 // each way; the device's memory
     double      first_ns, second_ns, fine_ns, cqt_ns;  // a frame: first pass, chroma, the rhythm's finer rows,
                                                        // constant-Q
-    double columns_ns;                                 // a frame: statistics of all columns of a song
-    double bass_ns, cents_ns;                          // a row of the bass; a frame whose peaks are counted in cents
+    double   columns_ns;                               // a frame: statistics of all columns of a song
+    double   bass_ns, cents_ns;                        // a row of the bass; a frame whose peaks are counted in cents
+    uint64_t memory_bytes;
 } gpu_profile_t;
 
 extern const gpu_profile_t GPU_PROFILES[];

@@ -46,11 +46,13 @@ typedef struct work {
     const pass_t  *pass;
     kt_gpu_kept_t *kept;   // its samples on the device; NULL: the request brings them
     bool           fills;  // the request brings them and they are kept
+    kt_gpu_kept_t *mel;    // of the first pass: its mel rows, which stay on the device
 } work_t;
 
 static void     describe(const void *work, kt_gpu_batch_t *out);
 static void     describe_part(const void *work, size_t first, size_t items, void *args);
 static void     share(const void *work, size_t first, size_t items, kt_gpu_share_t *out);
+static void     stay(const void *work, size_t first, size_t items, kt_gpu_stay_t *out);
 static void     copy_in(const void *work, size_t first, size_t items, void *to);
 static kt_err_t copy_out(const void *work, size_t first, const kt_gpu_results_t *from);
 
@@ -58,7 +60,7 @@ static bool joins(const kt_gpu_batch_t *batch, const void *args);
 
 #define KIND(which)                                                                                                    \
     {                                                                                                                  \
-        which, "virtual", describe, describe_part, joins, share, copy_in, copy_out                                     \
+        which, "virtual", describe, describe_part, joins, share, stay, copy_in, copy_out                               \
     }
 // 22,050 Hz: rows of 2048/512, chroma of the same frames, rises of mel rows of 1024/220.
 static pass_t FIRST  = {KIND(KT_GPU_FRONTEND), 8192, 2048, 648, FILE_S * 22050 / 512, 0, 0},
@@ -71,14 +73,12 @@ static pass_t CQT = {KIND(KT_GPU_CQT), 0, 2048, 48, FILE_S * 22050 / 512, 0, 0};
 static pass_t BASS  = {KIND(KT_GPU_BASS), 515 * 16 * 4, 4096, 24, FILE_S * 22050 / 1024, 0, 0},
               CENTS = {KIND(KT_GPU_CENTS), 32768, 16384, 4, FILE_S * 22050 / 4096, 0, sizeof(kt_gpu_cents_counts_t)};
 
-// Statistics of the rows of all frames: an item is eight columns.
-static pass_t COLUMNS = {KIND(KT_GPU_COLUMNS),
-                         32 * (FILE_S * 22050 / 512),
-                         32 * (FILE_S * 22050 / 512),
-                         8 * (40 + 257 * 4),
-                         SONG_ITEMS,
-                         0,
-                         0};
+// Statistics of the rows of all frames, an item is eight columns: of mel rows, which are read where they stayed, and of
+// the other rows.
+#define COLUMNS_BYTES 32 * (FILE_S * 22050 / 512)
+static pass_t MEL_COLUMNS = {KIND(KT_GPU_COLUMNS), COLUMNS_BYTES, COLUMNS_BYTES, 8 * (40 + 257 * 4), MEL_ITEMS, 0, 0},
+              COLUMNS     = {
+                      KIND(KT_GPU_COLUMNS), COLUMNS_BYTES, COLUMNS_BYTES, 8 * (40 + 257 * 4), SONG_ITEMS - MEL_ITEMS, 0, 0};
 
 enum { SUMS_BYTES = 64 };
 // Samples at the file's rate, a tenth of a second of two channels an item; none: no part on the device reads them.
@@ -124,6 +124,14 @@ share(const void *work, size_t first, size_t items, kt_gpu_share_t *out)
 }
 
 static void
+stay(const void *work, size_t first, size_t items, kt_gpu_stay_t *out)
+{
+    (void)first;
+    (void)items;
+    *out = (kt_gpu_stay_t){.kept = ((const work_t *)work)->mel};
+}
+
+static void
 copy_in(const void *work, size_t first, size_t items, void *to)
 {
     const work_t *self = work;
@@ -154,11 +162,11 @@ typedef enum way {
     WAYS
 } way_t;
 
-enum { PASSES = 5 };  // that are begun at once
+enum { PASSES = 7 };  // that are begun at once
 typedef struct file {
     kt_gpu_ticket_t ticket[PASSES];
     kt_gpu_ticket_t pcm_ticket;
-    work_t          first, second, fine, cqt, bass, cents, pcm;
+    work_t          first, second, fine, cqt, bass, cents, mel, columns, pcm;
     struct node    *node;
     struct file    *next;
 } file_t;
@@ -244,13 +252,16 @@ static void
 post_first(kt_gpu_t *gpu, file_t *file, kt_gpu_done_fn *done)
 {
     kt_gpu_kept_t *kept = kt_gpu_keep(gpu, (size_t)FIRST.frames * FIRST.next_bytes);
-    file->first         = (work_t){&FIRST, kept, PCM.item_bytes <= SUMS_BYTES};  // resampled there: nothing is brought
-    file->second        = (work_t){&SECOND, kept, false};
-    file->fine          = (work_t){&FINE, kept, false};
-    file->cqt           = (work_t){&CQT, kept, false};
-    file->bass          = (work_t){&BASS, kept, false};
-    file->cents         = (work_t){&CENTS, kept, false};
-    file->pcm           = (work_t){&PCM, NULL, false};
+    kt_gpu_kept_t *mel  = kt_gpu_keep(gpu, (size_t)FIRST.frames * MEL_ROW_BYTES);
+    file->first   = (work_t){&FIRST, kept, PCM.item_bytes <= SUMS_BYTES, mel};  // resampled there: nothing is brought
+    file->second  = (work_t){.pass = &SECOND, .kept = kept};
+    file->fine    = (work_t){.pass = &FINE, .kept = kept};
+    file->cqt     = (work_t){.pass = &CQT, .kept = kept};
+    file->bass    = (work_t){.pass = &BASS, .kept = kept};
+    file->cents   = (work_t){.pass = &CENTS, .kept = kept};
+    file->mel     = (work_t){.pass = &MEL_COLUMNS, .kept = mel};
+    file->columns = (work_t){.pass = &COLUMNS};
+    file->pcm     = (work_t){.pass = &PCM};
     if (PCM.frames)
         post_pass(gpu, &file->pcm_ticket, &file->pcm, PCM.frames, NULL, NULL);
     post_pass(gpu, &file->ticket[0], &file->first, FIRST.frames, done, file);
@@ -273,10 +284,12 @@ file_finish(file_t *file)
     post_pass(gpu, &file->ticket[4], &file->cents, CENTS.frames, NULL, NULL);
     await_pass(gpu, &file->ticket[0]);
     await_pass(gpu, &file->ticket[1]);
-    run_pass(gpu, &COLUMNS, COLUMNS.frames);
+    post_pass(gpu, &file->ticket[5], &file->mel, MEL_COLUMNS.frames, NULL, NULL);
+    post_pass(gpu, &file->ticket[6], &file->columns, COLUMNS.frames, NULL, NULL);
     for (size_t i = 2; i < PASSES; i++)
         await_pass(gpu, &file->ticket[i]);
     kt_gpu_drop(gpu, &file->first.kept);
+    kt_gpu_drop(gpu, &file->first.mel);
     cores_use(1000 * AFTER_MS, false);
     file_done(file->node);
 }
@@ -346,6 +359,7 @@ worker_main(void *argument)
             run_pass(self->gpu, &CQT, CQT.frames);
             run_pass(self->gpu, &BASS, BASS.frames);
             run_pass(self->gpu, &CENTS, CENTS.frames);
+            run_pass(self->gpu, &MEL_COLUMNS, MEL_COLUMNS.frames);
             run_pass(self->gpu, &COLUMNS, COLUMNS.frames);
             cores_use(1000 * (TABLE_MS + FINE_MS + AFTER_MS), false);
             file_done(self);
@@ -511,7 +525,7 @@ typedef struct move {
     const char *what;
     double      before_ms;        // less, per minute
     double      pcm_mb, mono_mb;  // more, per minute: samples at the file's rate in; resampled ones out
-    bool        rows;             // rows stay for their statistics
+    bool        rows;             // all rows stay for their statistics, and similarity gets its bands
 } move_t;
 
 static void
@@ -535,7 +549,7 @@ print_moved(void)
 {
     static const move_t MOVES[] = {
         {"as it is", 0, 0, 0, false},
-        {"rows stay for their statistics", 0, 0, 0, true},
+        {"of mel rows 32 bands come back", 0, 0, 0, true},
         {"loudness, true peak: 6.5 ms", 6.5, 21.2, 0, false},
         {"quality: 5.7 of 7.2 ms", 5.7, 0, 0, false},
         {"the same with samples of 16 bits", 0, 10.6, 0, false},

@@ -8,11 +8,13 @@
 // and rises of such, the bass, peaks in cents.
 enum { KEPT_FRAMES = 40, BASS_ROWS = 20, FINE_FRAMES = 50, FINE_FROM = 333 };
 typedef struct kept {
-    sound_t    sound;
-    float      cqt[KEPT_FRAMES * KT_CQT_CLASSES], fine[FINE_FRAMES * 80];
-    uint16_t   rises[2][FINE_FRAMES * KT_RISE_WIDTH];  // from some frame on; from the stream's start
-    uint16_t   bass[BASS_ROWS * KT_BASS_WIDTH];
-    kt_cents_t cents;
+    sound_t             sound;
+    float               cqt[KEPT_FRAMES * KT_CQT_CLASSES], fine[FINE_FRAMES * 80];
+    uint16_t            rises[2][FINE_FRAMES * KT_RISE_WIDTH];  // from some frame on; from the stream's start
+    kt_column_moments_t moments[1 + 128 + 12];                  // of rms, mel rows, chroma
+    float               quantile[(1 + 128 + 12) * 3];
+    uint16_t            bass[BASS_ROWS * KT_BASS_WIDTH];
+    kt_cents_t          cents;
 } kept_t;
 
 static inline void
@@ -54,6 +56,10 @@ kept_run(kept_t *self, kt_gpus_t *gpus, bool keep)
         cr_assert_eq(kt_device_begin_rises(device, plan, &span, self->rises[begins], &job), KT_OK);
         end_job(device, &job);
     }
+    const kt_columns_matrix_t matrices[] = {
+        {sound->row[KT_ROW_RMS], 1}, {sound->row[KT_ROW_MEL], 128}, {sound->chroma, 12}};
+    const kt_column_set_t columns = {matrices, 3, KEPT_FRAMES, 3};
+    cr_assert_eq(kt_device_columns(device, &columns, self->moments, self->quantile), KT_OK);
     const size_t         n       = (KEPT_FRAMES - 1) * 512 + 100;
     const kt_bass_span_t span    = {sound->pcm + 1024, n, 256, BASS_ROWS};
     kt_bass_t           *bass    = NULL;
@@ -78,6 +84,14 @@ kept_same(const kept_t *a, const kept_t *b, float limit)
     sound_same_row(a->fine, b->fine, FINE_FRAMES * 80, limit, "mel");
     for (int begins = 0; begins < 2; begins++)
         rises_same(a->rises[begins], b->rises[begins], FINE_FRAMES, limit > 0);
+    for (size_t i = 0; i < sizeof a->moments / sizeof *a->moments; i++) {
+        const double got[]  = {a->moments[i].mean, a->moments[i].m2, a->moments[i].min, a->moments[i].max},
+                     want[] = {b->moments[i].mean, b->moments[i].m2, b->moments[i].min, b->moments[i].max};
+        for (size_t m = 0; m < 4; m++)
+            cr_assert(fabs(got[m] - want[m]) <= 3 * (double)limit * fabs(want[m]) + (limit > 0 ? 1e-9 : 0),
+                      "column %zu, %zu: %g, %g", i, m, got[m], want[m]);
+    }
+    sound_same_row(a->quantile, b->quantile, sizeof a->quantile / sizeof *a->quantile, limit, "quantiles");
     bass_same(a->bass, b->bass, BASS_ROWS, limit > 0 ? 4 : 0);
     cents_same(&a->cents, &b->cents, limit > 0 ? 1e-3 : 0);
 }

@@ -165,7 +165,7 @@ Test(gpu, samples_that_the_device_cannot_keep_are_brought_by_each_request)
     sound_same(&cpu, &sound, 1e-6f);
     kt_device_info(sound.device, &info);
     cr_assert_eq(info.replaced, 0);
-    cr_assert_eq(gpu_double.n_keeps, 1);
+    cr_assert_eq(gpu_double.n_keeps, 2);
     cr_assert_eq(info_of(gpus).in_bytes, 2 * ((FRAMES - 1) * 512 + 2048) * sizeof(float));
     sound_free(&sound);
     sound_free(&cpu);

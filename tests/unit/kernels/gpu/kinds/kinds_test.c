@@ -236,7 +236,7 @@ Test(gpu_kinds, columns_go_through_the_matrices)
     const kt_column_set_t  columns             = {matrices, 3, FRAMES, 5};
     kt_column_moments_t    moments[WIDTH]      = {0};
     float                  quantile[WIDTH * 5] = {0};
-    const kt_gpu_columns_t work                = {&columns, WIDTH, moments, quantile};
+    const kt_gpu_columns_t work                = {&columns, WIDTH, moments, quantile, NULL};
     kt_gpu_batch_t         batch               = {0};
     kt_gpu_columns_args_t  args;
     for (size_t m = 0, before = 0; m < 3; at += FRAMES * widths[m], before += widths[m++]) {
@@ -258,13 +258,45 @@ Test(gpu_kinds, columns_go_through_the_matrices)
     }
 }
 
+// Mel rows stay where the first pass makes them, and columns of them are read there.
+Test(gpu_kinds, columns_of_rows_that_stayed_bring_nothing)
+{
+    enum { FIRST = 5, WIDTH = 128 };
+    kt_plan_t                *plan   = plan_new();
+    kt_gpu_kept_t             kept   = {.bytes = 4096};
+    const kt_gpu_frames_t     frames = {.plan = plan, .mel = &kept};
+    const kt_columns_matrix_t matrix = {NULL, WIDTH};
+    const kt_column_set_t     set    = {&matrix, 1, 2, 3};
+    const kt_gpu_columns_t    work   = {&set, WIDTH, NULL, NULL, &kept};
+    kt_gpu_stay_t             stay   = {0};
+    kt_gpu_batch_t            batch  = {0};
+    kt_gpu_part_t             part   = {.items = 2};
+    kt_gpu_columns_args_t     args;
+    float                     none = 7;
+    kt_gpu_frontend_kind.stay(&frames, FIRST, 3, &stay);
+    cr_assert_eq(stay.kept, &kept);
+    cr_assert_eq(stay.section, KT_ROW_MEL);
+    cr_assert_eq(stay.at, FIRST * kt_row_width(plan, KT_ROW_MEL) * sizeof(float));
+    kt_gpu_columns_kind.describe(&work, &batch);
+    kt_gpu_columns_kind.describe_part(&work, FIRST, 2, &args);
+    kt_gpu_columns_kind.share(&work, FIRST, 2, &part.share);
+    kt_gpu_columns_kind.copy_in(&work, FIRST, 2, &none);
+    cr_assert_eq(args.columns, 2 * KT_GPU_ITEM_COLUMNS);
+    cr_assert_eq(args.width, WIDTH);
+    cr_assert(part.share.in_place && part.share.kept == &kept);
+    cr_assert_eq(part.share.at, FIRST * KT_GPU_ITEM_COLUMNS * (int64_t)sizeof(float));
+    cr_assert_eq(kt_gpu_host_bytes(&batch.shape, &part), 0);
+    cr_assert_eq(none, 7);
+    kt_plan_destroy(&plan);
+}
+
 Test(gpu_kinds, results_of_columns_that_do_not_exist_are_left_out)
 {
     enum { WIDTH = 9, WIDE = KT_GPU_ITEM_COLUMNS, QUANTILES = 3, ITEMS = 4 };  // of two files' parts
     const kt_column_set_t  columns                           = {.frames = 1, .quantiles = QUANTILES};
     kt_column_moments_t    moments[WIDTH + 1]                = {0};
     float                  quantile[(WIDTH + 1) * QUANTILES] = {0};
-    const kt_gpu_columns_t work                              = {&columns, WIDTH, moments, quantile};
+    const kt_gpu_columns_t work                              = {&columns, WIDTH, moments, quantile, NULL};
     const kt_gpu_part_t    part                              = {.first = 2, .items = 2};
     kt_gpu_batch_t         batch                             = {0};
     kt_gpu_layout_t        layout;
