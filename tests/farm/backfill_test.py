@@ -373,7 +373,7 @@ class Kills(unittest.TestCase):
             if both[0] is first:
                 farm.http = "http://" + http
             before = farm.state(number)["done"]
-            wait_for(lambda: farm.state(number)["done"] > before, "the other to go on", 10)
+            wait_for(lambda: farm.state(number)["done"] > before, "the other to go on", 30)
             end = farm.wait_ended(number)
             self.assertEqual((end["listed"], end["done"]), (self.COUNT, self.COUNT))
             self.assertEqual(farm.coordinator.stop(), 0)

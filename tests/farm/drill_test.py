@@ -71,7 +71,7 @@ class Drill(unittest.TestCase):
             self.assertEqual(program.stop(), 0)
             program.start()
             wait_for(lambda: self.node(program.name)["state"] not in ("absent", "lost"), "the new node", WAIT_S)
-            wait_for(lambda: self.node(program.name)["drained_since"], "the drain outlives the restart", 10)
+            wait_for(lambda: self.node(program.name)["drained_since"], "the drain outlives the restart", 30)
             self.cluster.kithara("nodes", "undrain", program.name)
         for coordinator in self.cluster.coordinators:
             self.submit(200)
@@ -82,7 +82,7 @@ class Drill(unittest.TestCase):
     def test_killed_programs_are_missed_and_their_work_is_done(self):
         self.submit(300)
         self.cluster.nodes[0].kill()
-        wait_for(lambda: self.node(self.cluster.nodes[0].name)["state"] == "absent", "the absent node", 10)
+        wait_for(lambda: self.node(self.cluster.nodes[0].name)["state"] == "absent", "the absent node", 30)
         self.cluster.coordinators[1].kill()
         self.submit(100)
 

@@ -114,7 +114,7 @@ class Enrolment(unittest.TestCase):
             gone = farm.kithara("keys", "revoke", "a")
             self.assertEqual((gone.returncode, "ENOTFOUND" in gone.stderr), (1, True))
             self.assertEqual(farm.kithara("keys", "allow", hexadecimal, "a").returncode, 0)
-            wait_for(lambda: farm.get("/v1/status")["nodes"]["live"] == 2, "the return", 6)
+            wait_for(lambda: farm.get("/v1/status")["nodes"]["live"] == 2, "the return", 30)
 
     def test_keys_are_changed_without_a_coordinator_too(self):
         with Farm(**NOOP) as farm:
@@ -148,7 +148,7 @@ class Rows(unittest.TestCase):
             wait_for(lambda: rows(farm)["a"]["state"] == "live", "the other one")
             self.assertEqual(farm.kithara("nodes", "forget", "a").returncode, 1)  # it is connected
             self.assertEqual(farm.kithara("nodes", "forget", "b").returncode, 0)
-            wait_for(lambda: list(rows(farm)) == ["a"], "one row", 6)
+            wait_for(lambda: list(rows(farm)) == ["a"], "one row", 30)
             self.assertNotIn('node="b"', metrics(farm))
             wait_for(lambda: farm.get("/health")["status"] == "healthy", "health")
             self.assertEqual(farm.kithara("nodes", "forget", "nobody").returncode, 1)
@@ -158,7 +158,7 @@ class Rows(unittest.TestCase):
     def test_a_drained_node_says_who_when_and_why(self):
         with Farm(**NOOP).start(["a"]) as farm:
             self.assertEqual(farm.kithara("nodes", "drain", "a", "--why", "a new disk").returncode, 0)
-            wait_for(lambda: rows(farm)["a"]["drained_why"] == "a new disk", "the reason", 6)
+            wait_for(lambda: rows(farm)["a"]["drained_why"] == "a new disk", "the reason", 30)
             row = rows(farm)["a"]
             self.assertEqual(row["state"], "draining")
             self.assertIn("@", row["drained_by"])
@@ -170,7 +170,7 @@ class Rows(unittest.TestCase):
             farm.start_node("a")
             wait_for(lambda: rows(farm)["a"]["state"] == "draining", "the return")
             self.assertEqual(farm.kithara("nodes", "undrain", "a").returncode, 0)
-            wait_for(lambda: rows(farm)["a"]["drained_why"] is None, "the end of it", 6)
+            wait_for(lambda: rows(farm)["a"]["drained_why"] is None, "the end of it", 30)
             self.assertEqual(farm.kithara("nodes", "undrain", "a", "--why", "x").returncode, 2)
             self.assertEqual(farm.kithara("status", "--why", "x").returncode, 2)
 

@@ -61,7 +61,7 @@ class Keys(unittest.TestCase):
             began = time.monotonic()
             done = farm.kithara("keys", "allow", key_of(farm, "late"), "late")
             self.assertEqual(done.returncode, 0, done.stderr)
-            wait_for(lambda: "NODE-WELCOME" in node.text(), "the welcome", 10)
+            wait_for(lambda: "NODE-WELCOME" in node.text(), "the welcome", 30)
             self.assertLess(time.monotonic() - began, 3.0)  # one second until the file is read, one between two attempts
             farm.submit(0, 200)
             farm.wait_finished(200)
@@ -87,7 +87,7 @@ class Keys(unittest.TestCase):
             again = farm.kithara("keys", "revoke", key_of(farm, "a"))
             self.assertEqual((again.returncode, "ENOTFOUND" in again.stderr), (1, True))
             self.assertEqual(farm.kithara("keys", "allow", key_of(farm, "a"), "a").returncode, 0)
-            wait_for(lambda: farm.get("/v1/status")["nodes"]["live"] == 2, "the return", 6)
+            wait_for(lambda: farm.get("/v1/status")["nodes"]["live"] == 2, "the return", 30)
             self.assertEqual(farm.coordinator.stop(), 0)
             self.assertEqual(farm.audit()[0], 0, farm.audit()[1])
 
@@ -532,10 +532,10 @@ class Coordinators(unittest.TestCase):
         with Pair(self.database, **NOOP).start_pair(["a"]) as farm:
             farm.post("/v1/nodes/a/drain")
             for i in (0, 1):
-                wait_for(lambda: farm.ask(i, "/v1/nodes")["nodes"][0]["state"] == "draining", f"the drain at {i}", 6)
+                wait_for(lambda: farm.ask(i, "/v1/nodes")["nodes"][0]["state"] == "draining", f"the drain at {i}", 30)
             farm.control(1, "/v1/nodes/a/undrain")
             for i in (0, 1):
-                wait_for(lambda: farm.ask(i, "/v1/nodes")["nodes"][0]["state"] == "live", f"the return at {i}", 6)
+                wait_for(lambda: farm.ask(i, "/v1/nodes")["nodes"][0]["state"] == "live", f"the return at {i}", 30)
 
     def test_a_token_of_one_lets_a_node_in_at_both_and_a_revoked_name_is_out_at_both(self):
         with Pair(self.database, **NOOP).start_pair(["a"]) as farm:
@@ -553,7 +553,7 @@ class Coordinators(unittest.TestCase):
                 wait_for(lambda: farm.ask(i, "/v1/status")["nodes"]["summary"] == "1 of 2 nodes", f"its absence at {i}")
             self.assertEqual(farm.kithara("keys", "revoke", "n").returncode, 0)
             for i in (0, 1):
-                wait_for(lambda: farm.ask(i, "/v1/status")["nodes"]["summary"] == "1 of 1 node", f"the revocation at {i}", 6)
+                wait_for(lambda: farm.ask(i, "/v1/status")["nodes"]["summary"] == "1 of 1 node", f"the revocation at {i}", 30)
             self.expect_all_done(farm, 1000)
 
     def test_a_long_job_is_cancelled_through_the_other_coordinator(self):

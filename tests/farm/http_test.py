@@ -268,7 +268,7 @@ class Limits(unittest.TestCase):
                         connection.send(b"GET /v1/status HTTP/1.1\r\nX: ")  # and never an end
                     except OSError:
                         pass
-                wait_for(lambda: farm.request("GET", "/livez")[0] == 200, "an answer", 15)
+                wait_for(lambda: farm.request("GET", "/livez")[0] == 200, "an answer", 25)  # less than a turn: the crowd makes room
                 farm.wait_finished(2000, 30)
                 seen = scrape(farm)
                 self.assertLessEqual(value(seen, "kithara_http_connections"), 256)

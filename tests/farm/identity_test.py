@@ -78,7 +78,7 @@ class Identity(unittest.TestCase):
             farm.nodes["a"].kill()
             began = time.monotonic()
             farm.start_node("a")
-            wait_for(lambda: "NODE-WELCOME" in farm.nodes["a"].text().rsplit("NODE-KEY", 1)[-1], "the return", 5)
+            wait_for(lambda: "NODE-WELCOME" in farm.nodes["a"].text().rsplit("NODE-KEY", 1)[-1], "the return", 30)
             self.assertLess(time.monotonic() - began, 3)
             self.assertNotIn("NODE-TWICE", farm.coordinator.text())
 
