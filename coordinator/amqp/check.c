@@ -152,7 +152,7 @@ check_stream(checker_t *self, const char *queue)
     kt_err_t err = take_reply(self, &code);
     if (err || !code || !strstr(at->why, "is 'stream'"))
         return err;
-    if (kt_amqp_refuse_stream(at)) {
+    if (kt_amqp_refuse_stream(at, queue)) {
         add_text(self, "%s", at->why);
         lower_state(self, KT_CHECKED_WRONG);
     }

@@ -55,7 +55,7 @@ struct amqp_table_entry_t_ kt_amqp_text_entry(const char *key, const char *text)
 // declare.c: the input queue with its dead-letter exchange and queue; the output exchange. What exists with
 // other properties is used unchanged, which is logged once.
 KT_MUST_USE kt_err_t kt_amqp_declare_queue(kt_amqp_connection_t *self);
-KT_MUST_USE kt_err_t kt_amqp_refuse_stream(kt_amqp_connection_t *self);  // KT_ESETTING with why
+KT_MUST_USE kt_err_t kt_amqp_refuse_stream(kt_amqp_connection_t *self, const char *queue);  // KT_ESETTING with why
 KT_MUST_USE kt_err_t kt_amqp_declare_dead(kt_amqp_connection_t *self);
 KT_MUST_USE kt_err_t kt_amqp_declare_exchange(kt_amqp_connection_t *self);
 

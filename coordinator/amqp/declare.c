@@ -39,7 +39,7 @@ declare_queue(kt_amqp_connection_t *self, const char *name, const char *dead_exc
     if ((err = kt_amqp_next_channel(self)))
         return err;
     if (strstr(why, "is 'stream'"))
-        return kt_amqp_refuse_stream(self);
+        return kt_amqp_refuse_stream(self, name);
     amqp_queue_declare(self->state, self->channel, amqp_cstring_bytes(name), 1, 0, 0, 0, amqp_empty_table);
     if ((err = kt_amqp_last_reply(self, &code)))
         return err;
@@ -48,11 +48,11 @@ declare_queue(kt_amqp_connection_t *self, const char *name, const char *dead_exc
 }
 
 kt_err_t
-kt_amqp_refuse_stream(kt_amqp_connection_t *self)
+kt_amqp_refuse_stream(kt_amqp_connection_t *self, const char *queue)
 {
     snprintf(self->why, sizeof self->why,
              "the queue %.100s is a stream, which keeps what was acknowledged: name a queue in ANALYZER_QUEUE_NAME",
-             self->settings->queue_name);
+             queue);
     return KT_ESETTING;
 }
 
@@ -83,15 +83,17 @@ kt_amqp_declare_exchange(kt_amqp_connection_t *self)
     return declare_exchange(self, self->settings->exchange_name, self->settings->exchange_type);
 }
 
-// A user that may only read the queue and write to the exchange: what an administrator has declared is used.
+// A user that may only read the queue and write to the exchange: what an administrator has declared is used. Where
+// that is missing, or cannot hold dead letters (usable: false), they wait, and results do not.
 static kt_err_t
-pass_over_dead(kt_amqp_connection_t *self, const char *name)
+pass_over_dead(kt_amqp_connection_t *self, const char *name, bool usable)
 {
     char why[KT_AMQP_WHY], quoted[2 * KT_AMQP_WHY];
     int  code = 0;
     snprintf(why, sizeof why, "%s", self->why);
-    kt_err_t err = kt_amqp_next_channel(self);
-    if (!err) {
+    kt_err_t err  = kt_amqp_next_channel(self);
+    self->no_dead = !usable;
+    if (!err && usable) {
         err           = ask_exchange(self, name, "fanout", true, &code);
         self->no_dead = err && code == NOT_FOUND;
         if (self->no_dead)
@@ -117,7 +119,8 @@ kt_amqp_declare_dead(kt_amqp_connection_t *self)
                         amqp_empty_bytes, amqp_empty_table);
         err = kt_amqp_last_reply(self, &code);
     }
-    return err && (self->code == FORBIDDEN || self->code == NOT_FOUND) ? pass_over_dead(self, name) : err;
+    const bool usable = self->code == FORBIDDEN || self->code == NOT_FOUND;
+    return err == KT_ESETTING || (err && is_passed_over(self->code)) ? pass_over_dead(self, name, usable) : err;
 }
 
 kt_err_t

@@ -282,7 +282,8 @@ static const struct {
     [KT_PUBLISHED_RETURNED]  = {KT_AMQP_WAITS_FOR_BINDING, "returned",
                                 "they wait until a queue is bound that takes them"},
     [KT_PUBLISHED_REFUSED]   = {KT_AMQP_WAITS_FOR_ROOM, "refused", "they wait until the queue that is bound has room"},
-    [KT_PUBLISHED_FORBIDDEN] = {KT_AMQP_WAITS_FOR_RIGHTS, "forbidden", "they wait until the user may write there"},
+    [KT_PUBLISHED_FORBIDDEN] = {KT_AMQP_WAITS_FOR_RIGHTS, "forbidden",
+                                "they wait until the user may write there and their queue can be declared"},
 };
 
 static void

@@ -131,7 +131,7 @@ receive_take_header(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const 
         return KT_OK;
     const amqp_basic_properties_t *properties = frame->payload.properties.decoded;
     if (kt_amqp_properties_of_stream(properties))
-        return kt_amqp_refuse_stream(connection);
+        return kt_amqp_refuse_stream(connection, connection->settings->queue_name);
     self->wanted        = bytes <= KT_AMQP_BODY_MAX ? (size_t)bytes : KT_JOB_MAX_BYTES;
     self->missing       = bytes;
     delivery->all_bytes = bytes;

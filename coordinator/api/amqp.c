@@ -31,7 +31,9 @@ kt_api_amqp_trouble(const kt_amqp_stats_t *stats)
         [KT_AMQP_WAITS_FOR_NOTHING] = NULL,
         [KT_AMQP_WAITS_FOR_BINDING] = "output messages wait: no queue that takes them is bound to the exchange",
         [KT_AMQP_WAITS_FOR_ROOM]    = "output messages wait: a queue that is bound to the exchange is full",
-        [KT_AMQP_WAITS_FOR_RIGHTS]  = "dead letters wait: the broker's user may not write to the dead-letter exchange",
+        [KT_AMQP_WAITS_FOR_RIGHTS] =
+            "dead letters wait: the broker's user may not write to the dead-letter exchange, or its queue cannot be "
+            "declared (AMQP-AS-FOUND in the log)",
     };
     return stats->unroutable ? WAITS[stats->waits] : NULL;
 }

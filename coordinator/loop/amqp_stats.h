@@ -30,7 +30,7 @@ typedef enum kt_amqp_waits {
     KT_AMQP_WAITS_FOR_NOTHING,
     KT_AMQP_WAITS_FOR_BINDING,  // no queue takes the message
     KT_AMQP_WAITS_FOR_ROOM,     // a queue that would take it is full
-    KT_AMQP_WAITS_FOR_RIGHTS,   // the broker's user may not write to the dead-letter exchange
+    KT_AMQP_WAITS_FOR_RIGHTS,   // dead letters: no right to write to their exchange, or no queue
 } kt_amqp_waits_t;
 
 typedef struct kt_amqp_stats {

@@ -267,6 +267,26 @@ def read_on_the_queue_and_write_on_the_exchange_are_enough(folder):
 
 
 @test
+def results_go_on_while_the_queue_of_dead_letters_cannot_be_declared(folder):
+    del folder
+    with Rig("nodead", start=False) as rig:
+        rig.channel.queue_declare(rig.queue + ".dead", durable=True, arguments={"x-queue-type": "stream"})
+        rig.channel.exchange_declare(rig.exchange, "topic", durable=True)
+        rig.bind()
+        rig.farm.start(["n1"])
+        rig.wait_up()
+        rig.publish({"message_id": "bad", "file_path": 5})
+        rig.jobs(0, 20)
+        rig.collect_count(21)
+        wait_for(lambda: "dead letters wait" in (rig.amqp()["trouble"] or ""), f"the dead letter: {rig.amqp()}")
+        rig.channel.queue_delete(rig.queue + ".dead")
+        rig.farm.coordinator.kill()
+        rig.farm.start_coordinator()
+        rig.wait_up()
+        expect(json.loads(rig.wait_one(rig.queue + ".dead")[0])["message_id"] == "bad", "the dead letter follows")
+
+
+@test
 def nothing_declared_and_no_right_to_declare_is_named(folder):
     del folder
     with Rig("none", start=False) as rig:
