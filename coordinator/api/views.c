@@ -258,8 +258,10 @@ node_object(const kt_node_row_t *row)
 void
 kt_api_nodes(kt_api_t *self)
 {
-    kt_call_t *call = ask_snapshot(self, true);
-    if (!call)
+    kt_call_t *call = kt_call_new(0);
+    if (call)
+        call->wants_nodes = true;  // and no totals: the ledger is not asked
+    if (!kt_api_ask(self, &call))
         return;
     json_t *json = kt_json_object(), *nodes = kt_json_array();
     for (size_t i = 0; i < call->snapshot.n_nodes; i++)

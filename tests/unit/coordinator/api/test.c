@@ -426,6 +426,14 @@ Test(api, a_result_is_found_by_its_message_whatever_that_is_called)
     ask("GET", "/v1/results/", 404);
 }
 
+Test(api, the_nodes_are_shown_without_the_ledger)
+{
+    stuck = true;
+    ask("GET", "/v1/nodes", 200);
+    cr_assert(stuck, "no totals were asked for");
+    stuck = false;
+}
+
 Test(api, status_queue_and_nodes_show_the_snapshot)
 {
     cr_assert_eq(kt_json_i64(kt_json_get(ask("GET", "/v1/status", 200), "jobs"), "done", 0), 8);
