@@ -99,7 +99,7 @@ def launch(kernel, arch="sm_90"):
     if "bass" in kernel:
         return (128 if "low" in kernel else 192), 0
     if "segments" in kernel:
-        return 128, padded(9 * 128 * 4) + padded(13 * 128 * 4)
+        return 128, padded(9 * 129 * 4) + padded(13 * 128 * 4)  # KT_SEGMENT_STRIDE
     if "maxima" in kernel:
         return 128, 0
     if "split_rows" in kernel:
