@@ -63,18 +63,23 @@ def until(condition, seconds, sentence):
     return value
 
 
+def of_process(pid, name):
+    """A file of /proc/PID; empty where the process has ended by now."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
 def children(pid, name=None):
     """Process ids of the direct children of pid, of that program name."""
-    found = []
-    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            try:
-                command = pathlib.Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0].decode()
-            except OSError:
-                continue
-            if name is None or os.path.basename(command) == name:
-                found.append(int(child))
-    return found
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+    found = [int(child) for task in tasks for child in of_process(pid, f"task/{task}/children").split()]
+    return [child for child in found
+            if name is None or os.path.basename(of_process(child, "cmdline").split(b"\0")[0].decode()) == name]
 
 
 def examples(page, kind, heading):

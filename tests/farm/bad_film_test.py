@@ -16,7 +16,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import bad_films as bad  # noqa: E402
 import films  # noqa: E402
-from harness import KITHARA, children, environment, expect, kithara, main, start, test, until  # noqa: E402
+from harness import KITHARA, children, environment, expect, kithara, main, of_process, start, test, until  # noqa: E402
 
 SOUND = ("spectral", "mir", "perceptual")
 
@@ -234,8 +234,7 @@ def long_film(path, seconds=300):
 def decoders(process):
     """The decoder's processes of one file: children of the fork server, which behind a PID namespace is a child itself."""
     begun = children(process.pid, "kithara-decode")
-    inside = [server for shim in begun for server in children(shim) if b"\nNSpid:\t%d\t1\n" % server in
-              pathlib.Path(f"/proc/{server}/status").read_bytes()]
+    inside = [server for shim in begun for server in children(shim) if b"\nNSpid:\t%d\t1\n" % server in of_process(server, "status")]
     return [child for server in inside or begun for child in children(server)]
 
 
@@ -251,7 +250,7 @@ def a_stopped_decoder_ends_at_its_deadline_and_alone(folder):
     first, second = map(json.loads, process.communicate(timeout=60)[0].splitlines())
     expect(code_of(first) == "EDECWALL" and time.monotonic() - began < 20, f"{code_of(first)} after {time.monotonic() - began:.1f} s")
     expect(second["success"], str(second.get("error")))
-    expect(not os.path.exists(f"/proc/{child}") or pathlib.Path(f"/proc/{child}/stat").read_text().split()[2] in "XZ", "it still exists")
+    expect(of_process(child, "stat").split()[2:3] in ([], [b"X"], [b"Z"]), "it still exists")
 
 
 @test
