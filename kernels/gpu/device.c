@@ -453,7 +453,7 @@ kept_matrix(const gpu_device_t *self, const kt_column_set_t *columns)
     return i;
 }
 
-// In three requests: of the matrices before the one that is kept, of that one, of those behind it.
+// In up to three requests: of the matrices before the one that is kept, of that one, of those behind it.
 static kt_err_t
 request_columns(gpu_device_t *self, const kt_column_set_t *columns, kt_column_moments_t *moments, float *quantile)
 {
@@ -471,10 +471,11 @@ request_columns(gpu_device_t *self, const kt_column_set_t *columns, kt_column_mo
                                                 quantile + begin * columns->quantiles, i == 1 ? self->mel : NULL};
         const size_t items = (works[i].width + KT_GPU_ITEM_COLUMNS - 1) / KT_GPU_ITEM_COLUMNS;
         tickets[i]         = (kt_gpu_ticket_t){.request = {&kt_gpu_columns_kind, &works[i], items}};
-        errs[i]            = kt_gpu_ticket_post(self->gpu, &tickets[i]);
+        errs[i]            = items > 0 ? kt_gpu_ticket_post(self->gpu, &tickets[i]) : KT_OK;
     }
     for (size_t i = 0; i < REQUESTS; i++) {
-        const kt_err_t ended = errs[i] ? errs[i] : kt_gpu_ticket_await(self->gpu, &tickets[i]);
+        const bool     waits = !errs[i] && tickets[i].request.items > 0;
+        const kt_err_t ended = waits ? kt_gpu_ticket_await(self->gpu, &tickets[i]) : errs[i];
         err                  = err ? err : ended;
     }
     return err;
