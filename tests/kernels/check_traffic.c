@@ -68,6 +68,18 @@ open_second(passes_t *self)
     free(bumps);
 }
 
+static passes_t
+open_passes(const kt_plan_t *plan, const input_t *input)
+{
+    passes_t self = {.plan   = plan,
+                     .tables = device_plan(plan),
+                     .batch  = batch_new(plan, &input->span, 1, KT_CUDA_RUN_FRAMES),
+                     .frames = input->span.frames};
+    open_first(&self);
+    open_second(&self);
+    return self;
+}
+
 static void
 close_passes(passes_t *self)
 {
@@ -168,15 +180,10 @@ samples_cross_the_bus_about_once(const kt_frontend_opts_t *opts, size_t frames)
     if (!check(kt_plan_new(&plan, opts) == KT_OK, "plan"))
         return;
     input_t            input = make_input(plan, CHORD, frames);
-    passes_t           self  = {.plan   = plan,
-                                .tables = device_plan(plan),
-                                .batch  = batch_new(plan, &input.span, 1, KT_CUDA_RUN_FRAMES),
-                                .frames = frames};
+    passes_t           self  = open_passes(plan, &input);
     cudasim_counters_t before[KERNELS];
     for (int i = 0; i < KERNELS; i++)
         cudasim_counters(kernels[i], &before[i]);
-    open_first(&self);
-    open_second(&self);
     first_pass(&self);
     second_pass(&self);
     print_figures(before, frames);
@@ -197,12 +204,7 @@ warps_use_memory_well(const kt_frontend_opts_t *opts, size_t frames)
     if (!check(kt_plan_new(&plan, opts) == KT_OK, "plan"))
         return;
     input_t  input = make_input(plan, CHORD, frames);
-    passes_t self  = {.plan   = plan,
-                      .tables = device_plan(plan),
-                      .batch  = batch_new(plan, &input.span, 1, KT_CUDA_RUN_FRAMES),
-                      .frames = frames};
-    open_first(&self);
-    open_second(&self);
+    passes_t self  = open_passes(plan, &input);
     cudasim_count_banks(true);
     first_pass(&self);
     second_pass(&self);

@@ -371,7 +371,7 @@ Test(ticket, a_file_goes_behind_a_queue_that_is_shorter_than_the_processors_time
     posted_t *self = post(gpu, 400, 1);
     cr_assert(kt_gpu_takes_file(gpu, KT_GPU_WAITS * 18, true));
     cr_assert_not(kt_gpu_takes_file(gpu, KT_GPU_WAITS * 17, true));
-    cr_assert(kt_gpu_takes_file(gpu, KT_GPU_WAITS * 17, false), "nobody asked for the processor");
+    cr_assert(kt_gpu_takes_file(gpu, KT_GPU_WAITS * 17, false), "the file may not leave the GPU");
     gpu_double_hold(false);
     check(gpu, self, KT_OK);
     cr_assert(kt_gpu_takes_file(gpu, 1, true));
