@@ -163,10 +163,10 @@ fail:
 }
 
 kt_err_t
-kt_socket_dealer(zsock_t **out, const char *connect, const char *server_public, const kt_curve_t *key)
+kt_socket_dealer(zsock_t **out, const char *address, const char *server_public, const kt_curve_t *key)
 {
     kt_socket_setup();
-    if (!has_curve(connect) || !kt_curve_is_key(server_public))
+    if (!has_curve(address) || !kt_curve_is_key(server_public))
         return KT_EINVAL;
     kt_err_t err    = KT_ENOMEM;
     zsock_t *self   = zsock_new(ZMQ_DEALER);
@@ -174,14 +174,20 @@ kt_socket_dealer(zsock_t **out, const char *connect, const char *server_public, 
     if (!socket)
         goto fail;
     err = KT_EINVAL;
-    if (!apply_common(socket, connect) || !apply_options(socket, DEALER) ||
+    if (!apply_common(socket, address) || !apply_options(socket, DEALER) ||
         !set_text_option(socket, ZMQ_CURVE_SERVERKEY, server_public) ||
         !set_text_option(socket, ZMQ_CURVE_PUBLICKEY, key->public_key) ||
-        !set_text_option(socket, ZMQ_CURVE_SECRETKEY, key->secret_key) || zmq_connect(socket, connect))
+        !set_text_option(socket, ZMQ_CURVE_SECRETKEY, key->secret_key))
         goto fail;
     *out = self;
     return KT_OK;
 fail:
     zsock_destroy(&self);
     return err;
+}
+
+kt_err_t
+kt_socket_connect(zsock_t *dealer, const char *address)
+{
+    return zmq_connect(zsock_resolve(dealer), address) ? KT_EINVAL : KT_OK;
 }

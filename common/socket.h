@@ -20,7 +20,9 @@ void kt_socket_setup(void);  // once at the start of a program that uses ZeroMQ,
 // and ipc://: other transports have no CURVE. KT_EPORT, KT_EINVAL (invalid address); KT_EAUTH without a kt_zap, because
 // libzmq would then accept every key.
 KT_MUST_USE kt_err_t kt_socket_router(zsock_t **out, const char *bind, const kt_curve_t *key, char *endpoint);
-// DEALER connected (lazily, reconnecting) to one coordinator whose public key is known. While the connection is down
-// nothing is queued: a send with DONTWAIT fails with EAGAIN. KT_EINVAL.
-KT_MUST_USE kt_err_t kt_socket_dealer(zsock_t **out, const char *connect, const char *server_public,
+// DEALER for one coordinator whose public key is known, not connected yet: a monitor attached between the two misses no
+// event. While the connection is down nothing is queued: a send with DONTWAIT fails with EAGAIN. KT_EINVAL.
+KT_MUST_USE kt_err_t kt_socket_dealer(zsock_t **out, const char *address, const char *server_public,
                                       const kt_curve_t *key);
+// Connects (lazily, reconnecting) to the address that kt_socket_dealer got. KT_EINVAL.
+KT_MUST_USE kt_err_t kt_socket_connect(zsock_t *dealer, const char *address);

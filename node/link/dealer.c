@@ -75,6 +75,8 @@ kt_dealers_new(kt_dealers_t **self_p, const kt_dealers_opts_t *opts)
         err = kt_loop_monitor(self->loop, dealer->socket, FRAMES_PER_TURN, MONITORED, dealer_event, dealer);
         if (!err)
             err = kt_loop_socket(self->loop, dealer->socket, FRAMES_PER_TURN, dealer_frame, dealer);
+        if (!err)
+            err = kt_socket_connect(dealer->socket, dealer->address);
     }
     if (err)
         goto fail;

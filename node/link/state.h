@@ -27,7 +27,7 @@ typedef struct kt_coordinator_view {
     uint64_t seen_batch;                     // number of its last BATCH
     int64_t  since_ms;                       // without a welcome
     int64_t  refused_until_ms;               // no HELLO before
-    int64_t  reconnect_ms;                   // when a refused connection is tried again; 0: not
+    int64_t  reconnect_ms;                   // when it is connected anew unless it comes up; 0: it is up
     kt_buf_t models;                         // its last MODELS as a frame; empty: it has no catalogue
 } kt_coordinator_view_t;
 

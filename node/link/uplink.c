@@ -12,6 +12,8 @@
 
 enum { LIVE_MS = 500, BEAT_MS = 1000, RESEND_MS = 5000, SILENT_MS = 5000, RECONNECT_MS = 1000, LIST_BYTES = 64 << 20 };
 enum { JOIN_STEP_MS = 50, JOIN_AGAIN_MS = 10000 };
+// libzmq connects again by itself, except after a refusal, of which it may drop the event. Two handshakes long.
+enum { STUCK_MS = 10000 };
 
 kt_err_t
 kt_uplink_new(kt_uplink_t **self_p, const kt_uplink_opts_t *opts)
@@ -29,7 +31,8 @@ kt_uplink_new(kt_uplink_t **self_p, const kt_uplink_opts_t *opts)
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         kt_buf_init(lists[i], LIST_BYTES);
     for (size_t i = 0; i < opts->n; i++) {
-        self->coordinators[i].since_ms = kt_clock_ms();
+        self->coordinators[i].since_ms     = kt_clock_ms();
+        self->coordinators[i].reconnect_ms = self->coordinators[i].since_ms + STUCK_MS;
         kt_buf_init(&self->coordinators[i].models, KT_MAX_FRAME_BYTES);
         if (!kt_text_copy(self->coordinators[i].address, KT_ADDRESS_BYTES, opts->addresses[i]))
             goto fail;
@@ -136,6 +139,8 @@ kt_uplink_state(kt_uplink_t *self, size_t index, kt_dealer_state_t state)
                         kt_work_in_flight(self->work), self->work->tasks.n_unacked);
             view->since_ms = now_ms;
         }
+        if (!view->reconnect_ms)
+            view->reconnect_ms = now_ms + STUCK_MS;
         view->welcomed = view->twin = false;
         for (size_t i = 0; i < self->n_coordinators; i++)  // HELLO with the next tick
             self->coordinators[i].twin = self->coordinators[i].twin && self->coordinators[i].twin_of != index;
@@ -151,7 +156,7 @@ kt_uplink_tick(kt_uplink_t *self, int64_t now_ms)
         kt_coordinator_view_t *view = &self->coordinators[i];
         if (!view->reconnect_ms || now_ms < view->reconnect_ms)
             continue;
-        view->reconnect_ms = 0;
+        view->reconnect_ms = now_ms + STUCK_MS;
         self->opts.port.reconnect(self->opts.port.context, i);
     }
     if (now_ms >= self->live_ms) {

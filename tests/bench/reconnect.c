@@ -118,7 +118,8 @@ serve(const char *router, const char *server_public, const kt_curve_t *keys, uin
     int64_t start_ms = kt_clock_ms();
     for (uint32_t i = 0; i < n; i++) {
         nodes[i].number = first + i;
-        if (kt_socket_dealer(&nodes[i].socket, router, server_public, &keys[first + i]))
+        if (kt_socket_dealer(&nodes[i].socket, router, server_public, &keys[first + i]) ||
+            kt_socket_connect(nodes[i].socket, router))
             die("no socket");
         nodes[i].live_ms = start_ms + (int64_t)(i * 2);  // a fleet is not synchronous
         nodes[i].beat_ms = start_ms + (int64_t)(i * 4);

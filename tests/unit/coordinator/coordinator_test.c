@@ -60,6 +60,7 @@ connect_as(const kt_curve_t *pair)
     cr_assert_eq(kt_socket_dealer(&peer.socket, kt_coordinator_router(coordinator),
                                   kt_coordinator_public_key(coordinator), pair),
                  KT_OK);
+    cr_assert_eq(kt_socket_connect(peer.socket, kt_coordinator_router(coordinator)), KT_OK);
     zsock_set_sndtimeo(peer.socket, PX_WAIT_MS);  // IMMEDIATE: a send waits for the connection
 }
 

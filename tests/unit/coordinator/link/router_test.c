@@ -121,6 +121,7 @@ static void
 connect_client(void)
 {
     cr_assert_eq(kt_socket_dealer(&client, kt_link_endpoint(router), server.public_key, &own), KT_OK);
+    cr_assert_eq(kt_socket_connect(client, kt_link_endpoint(router)), KT_OK);
 }
 
 Test(router, a_frame_arrives_with_its_key_and_the_answer_returns)

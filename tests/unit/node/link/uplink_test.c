@@ -46,6 +46,28 @@ Test(uplink, a_refused_connection_is_retried_once_after_a_second)
     cr_assert_eq(fixture.reconnects[0], 0);
 }
 
+Test(uplink, one_that_never_comes_up_is_connected_anew_now_and_then)
+{
+    int64_t from_ms = kt_clock_ms();
+    kt_uplink_tick(fixture.uplink, from_ms + 5000);
+    cr_assert_eq(fixture.reconnects[0], 0);
+    for (int64_t ms = 5500; ms <= 60000; ms += 500)
+        kt_uplink_tick(fixture.uplink, from_ms + ms);
+    cr_assert_geq(fixture.reconnects[0], 5);
+    cr_assert_leq(fixture.reconnects[0], 6);
+}
+
+Test(uplink, one_that_is_up_is_not_connected_anew)
+{
+    int64_t from_ms = kt_clock_ms();
+    kt_uplink_state(fixture.uplink, 0, KT_DEALER_UP);
+    kt_uplink_state(fixture.uplink, 1, KT_DEALER_UP);
+    kt_uplink_state(fixture.uplink, 1, KT_DEALER_DOWN);
+    kt_uplink_tick(fixture.uplink, from_ms + 60000);
+    cr_assert_eq(fixture.reconnects[0], 0);
+    cr_assert_eq(fixture.reconnects[1], 1);
+}
+
 Test(uplink, the_tasks_of_a_lost_coordinator_are_shown_to_the_other_at_once)
 {
     uplink_welcome(0);
