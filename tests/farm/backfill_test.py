@@ -67,7 +67,7 @@ class Backfills(Farm):
         self.start_node(name)
 
     def export(self, number, *arguments):
-        done = self.tool("backfill", "export", str(number), *arguments, timeout=120)
+        done = self.tool("backfill", "export", str(number), *arguments, timeout=300)
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
