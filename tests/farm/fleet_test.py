@@ -26,6 +26,7 @@ from farm import BIN, Farm, Process, free_port, wait_for  # noqa: E402
 from servers import Postgres  # noqa: E402
 
 NOOP = {"ANALYZER_TEST_FAULT": "noop"}
+PATIENT = {"ANALYZER_NODE_SILENCE": "20000"}  # a node of a loaded machine is not lost
 
 
 def write_tone(path, seconds):
@@ -165,7 +166,7 @@ class Verdicts(unittest.TestCase):
     """What one node does not find may be there on another one."""
 
     def test_a_node_without_its_mount_fails_no_job_and_is_drained_with_the_reason(self):
-        with Farm(**NOOP).start(["a", "b"]) as farm:
+        with Farm(**NOOP, **PATIENT).start(["a", "b"]) as farm:
             os.mkdir(farm.path("empty"))
             farm.allow(farm.make_key("unfit"), "unfit")
             farm.coordinator.process.send_signal(signal.SIGHUP)
@@ -183,7 +184,7 @@ class Verdicts(unittest.TestCase):
             wait_for(lambda: "EROOT" in json.dumps(farm.get("/v1/nodes")), "the reason, which comes with the ledger's list")
 
     def test_two_of_three_nodes_without_their_mounts_fail_no_job(self):
-        with Farm(**NOOP) as farm:
+        with Farm(**NOOP, **PATIENT) as farm:
             os.mkdir(farm.path("empty"))
             farm.start(["a"])
             for name in ("unfit", "unwell"):
@@ -202,7 +203,7 @@ class Verdicts(unittest.TestCase):
             self.assertIn("JOB-DOUBTED", farm.coordinator.text())
 
     def test_a_file_that_two_nodes_do_not_find_has_failed(self):
-        with Farm(ANALYZER_MEDIA_ROOTS="/nowhere").start(["a", "b"]) as farm:
+        with Farm(ANALYZER_MEDIA_ROOTS="/nowhere", **PATIENT).start(["a", "b"]) as farm:
             farm.submit(0, 3)
             farm.wait_finished(3)
             self.assertEqual(farm.get("/v1/queue")["failed"], 3)
