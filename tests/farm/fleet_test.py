@@ -403,14 +403,18 @@ class Children(unittest.TestCase):
                     return pathlib.Path(f"/proc/{pid}/{name}").read_bytes()
                 return b""
 
+            def descriptors_of(pid):  # a program that begins has a library open for a moment
+                with contextlib.suppress(OSError):  # it has ended
+                    return len(os.listdir(f"/proc/{pid}/fd"))
+                return 0
+
             def alone():
                 return [pid for pid in processes_of(node) if b"--solo-child" in of(pid, "cmdline")]
 
             wait_for(lambda: alone() and len(processes_of(alone()[0])) > 1, "the process of its own and its decoder")
             for pid in processes_of(node)[1:]:
                 self.assertNotIn(self.SECRET.encode(), of(pid, "environ"))
-                with contextlib.suppress(OSError):  # it has ended
-                    self.assertLessEqual(len(os.listdir(f"/proc/{pid}/fd")), 7)  # of the node: more than 20
+                wait_for(lambda pid=pid: descriptors_of(pid) <= 7, f"few descriptors of {pid}")  # of the node: more than 20
             text = of(alone()[0], "fd/4")  # its settings
             self.assertIn(b"ANALYZER_MEDIA_ROOTS", text)
             self.assertNotIn(self.SECRET.encode(), text)
