@@ -126,6 +126,19 @@ most_likeness(const kt_likeness_t *self, double least, double most)
     return best;
 }
 
+static kt_err_t
+compare_changes(kt_evidence_t *self)
+{
+    const size_t n     = self->harmony.frames;
+    float       *above = calloc(n + 1, sizeof *above);
+    if (!above)
+        return KT_ENOMEM;
+    part_above_mean(self->change, above, n, (size_t)(AROUND_S * self->harmony.rate_hz), false);
+    kt_err_t err = likeness_of(&self->changes, above, n, self->harmony.rate_hz);
+    free(above);
+    return err;
+}
+
 // The mean change from one second to the next, as a share of one that music with harmony reaches: half of the real
 // excerpts and nearly all generated pieces, of drums without pitch one in twelve.
 static kt_err_t
@@ -168,10 +181,15 @@ kt_evidence_compare(kt_evidence_t *self)
         err = compare_groups(self);
     for (size_t r = 0; r < KT_ENVELOPE_RANGES && !err; r++)
         err = likeness_of(&self->loud[r], self->above_loud[r], n, envelope->rate_hz);
+    if (!err)
+        err = compare_changes(self);
+    if (!err)
+        err = compare_harmony(self);
     if (err)
         return err;
     self->percussive = most_likeness(&self->loud[KT_ENVELOPE_RANGES - 1], LEAST_STROKE_S, MOST_STROKE_S);
-    return compare_harmony(self);
+    self->unheard    = self->harmonic * fmax(0, 1 - 2 * most_likeness(&self->full, LEAST_STROKE_S, MOST_STROKE_S));
+    return KT_OK;
 }
 
 // --- the harmony ---------------------------------------------------------------------------------------------------
@@ -232,6 +250,7 @@ kt_evidence_fini(kt_evidence_t *self)
     free(self->low.value);
     free(self->middle.value);
     free(self->high.value);
+    free(self->changes.value);
     for (size_t r = 0; r < KT_ENVELOPE_RANGES; r++)
         free(self->loud[r].value);
     kt_activations_fini(&self->activations);

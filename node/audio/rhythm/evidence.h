@@ -32,6 +32,8 @@ typedef struct kt_evidence {
     // of the full envelope, of all its groups, of the lowest, of the two at 370 to 1600 Hz, of the two above, of the
     // amplitude in its ranges
     kt_likeness_t full, groups, low, middle, high, loud[KT_ENVELOPE_RANGES];
+    kt_likeness_t changes;     // of `change`
+    double        unheard;     // 0 .. 1: 1 where the harmony changes and no onsets repeat, as slow attacks have none
     double        harmonic;    // 0 .. 1: how much the harmony changes within a second; drums alone have little
     double        percussive;  // the largest likeness of the amplitude above 2400 Hz at a quarter of a second to two
 } kt_evidence_t;

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRID = 400, BEST = 5, RATIOS = 9, MULTIPLES = 24 };
+enum { GRID = 400, BEST = 5, RATIOS = 9, MULTIPLES = 24, CHANGE_BEATS = 4 };
 enum { GROUPS, LOWEST, KICK, SNARE, CURVES };  // curves of likeness that bars are compared in
 
 static const double SLOWEST_S = 60.0 / 40, FASTEST_S = 60.0 / 230, SAME = 0.025;
 static const double LEAST_LIKENESS = 1e-4, USUAL_DENSITY = 2, LEAST_DENSITY = 0.05;
+static const double CHANGE_CHANCE = 0.1;  // speech, noise, chords without a beat: at most this
 
 static const double WEIGHT[KT_METER_FEATURES] = {
 #define KT_WEIGHT(name, weight, meaning) weight,
@@ -21,9 +22,15 @@ static const double WEIGHT[KT_METER_FEATURES] = {
 
 // --- periods ---------------------------------------------------------------------------------------------------------
 
+static double
+likeness_at(const kt_evidence_t *e, double lag)
+{
+    return kt_likeness_at(&e->full, lag) + e->unheard * kt_likeness_at(&e->changes, lag);
+}
+
 // The period within 4 % whose multiples have the largest likeness.
 static double
-refined_period(const kt_likeness_t *full, double period)
+refined_period(const kt_evidence_t *e, double period)
 {
     enum { STEPS = 40 };
     static const int multiple[] = {1, 2, 3, 4, 6, 8};
@@ -31,7 +38,7 @@ refined_period(const kt_likeness_t *full, double period)
     for (int i = -STEPS; i <= STEPS; i++) {
         double here = period * (1 + 0.04 * i / STEPS), sum = 0;
         for (size_t m = 0; m < sizeof multiple / sizeof *multiple; m++)
-            sum += kt_likeness_at(full, here * multiple[m]);
+            sum += likeness_at(e, here * multiple[m]);
         if (sum > most) {
             most = sum;
             best = here;
@@ -52,7 +59,7 @@ add_period(double *periods, size_t count, double period)
 
 // The best peaks of the comb, then their ratios.
 static size_t
-find_periods(const kt_likeness_t *full, double periods[KT_METER_PERIODS])
+find_periods(const kt_evidence_t *e, double periods[KT_METER_PERIODS])
 {
     static const double ratio[RATIOS] = {1, 2, 0.5, 3, 1.0 / 3, 1.5, 2.0 / 3, 4.0 / 3, 0.75};
     double              value[GRID];
@@ -60,8 +67,8 @@ find_periods(const kt_likeness_t *full, double periods[KT_METER_PERIODS])
     for (int i = 0; i < GRID; i++) {
         double period  = SLOWEST_S * pow(FASTEST_S / SLOWEST_S, (double)i / (GRID - 1));
         double octaves = log2(60 / period / 115) / 1.2;
-        double sum     = kt_likeness_at(full, period) + 0.7 * kt_likeness_at(full, 2 * period) +
-                     0.4 * kt_likeness_at(full, 3 * period) + 0.6 * kt_likeness_at(full, 4 * period);
+        double sum     = likeness_at(e, period) + 0.7 * likeness_at(e, 2 * period) + 0.4 * likeness_at(e, 3 * period) +
+                     0.6 * likeness_at(e, 4 * period);
         value[i] = sum * exp(-0.5 * octaves * octaves);
     }
     for (int rank = 0; rank < BEST; rank++) {
@@ -74,7 +81,7 @@ find_periods(const kt_likeness_t *full, double periods[KT_METER_PERIODS])
         double peak = SLOWEST_S * pow(FASTEST_S / SLOWEST_S, (double)best / (GRID - 1));
         for (int r = 0; r < RATIOS; r++)
             if (peak * ratio[r] >= FASTEST_S && peak * ratio[r] <= SLOWEST_S)
-                count = add_period(periods, count, refined_period(full, peak * ratio[r]));
+                count = add_period(periods, count, refined_period(e, peak * ratio[r]));
         value[best] = (value[best - 1] > value[best + 1] ? value[best - 1] : value[best + 1]) - 1e-12;
     }
     return count;
@@ -270,7 +277,7 @@ kt_err_t
 kt_meters_gather(const kt_evidence_t *e, kt_meter_t *meters, size_t *out)
 {
     double   periods[KT_METER_PERIODS];
-    size_t   n = find_periods(&e->full, periods), count = 0;
+    size_t   n = find_periods(e, periods), count = 0;
     kt_err_t err = KT_OK;
     for (size_t i = 0; i < n && !err; i++) {
         const multiples_t  curve[CURVES]             = {[GROUPS] = multiples_of(&e->groups, periods[i]),
@@ -303,10 +310,20 @@ kt_meters_gather(const kt_evidence_t *e, kt_meter_t *meters, size_t *out)
 
 // --- the judgement ---------------------------------------------------------------------------------------------------
 
+// How regular changes of the harmony are at one to four beats, beyond what those of speech are.
+static double
+clarity_of_changes(const kt_evidence_t *e, double period)
+{
+    double sum = 0;
+    for (int k = 1; k <= CHANGE_BEATS; k++)
+        sum += kt_likeness_near(&e->changes, k * period, 0.02);
+    return e->unheard * fmax(0, sum / CHANGE_BEATS - CHANGE_CHANCE) / (1 - CHANGE_CHANCE);
+}
+
 double
 kt_tempo_clarity(const kt_evidence_t *evidence, double period)
 {
-    double most    = 0;
+    double most    = clarity_of_changes(evidence, period);
     double longest = (double)evidence->envelope.frames / evidence->envelope.rate_hz / 2;
     for (int k = 1; k <= 7 && k * period <= longest; k++)
         most = fmax(most, kt_likeness_near(&evidence->groups, k * period, 0.02));

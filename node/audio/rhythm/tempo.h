@@ -2,10 +2,11 @@
 // tempo from its double, its half and its two thirds.
 //
 // Periods: peaks of the autocorrelation summed over one to four beats (comb, as in Percival and Tzanetakis 2014), and
-// their simple ratios. Each is combined with 2, 3, 4, 5 and 7 beats per bar and with 6 (two beats of three parts). The
-// score is linear in the features of weights.def (likeness at the beat, its parts and multiples; contrast of the bar's
-// multiples with other beats', after Cozens and Godsill 2023; a mild prior of tempo, bar and meter); a softmax
-// over all hypotheses makes it a probability.
+// their simple ratios; where no onsets repeat, of that of the changes of the harmony too (bowed strings, choirs). Each
+// is combined with 2, 3, 4, 5 and 7 beats per bar and with 6 (two beats of three parts). The score is linear in the
+// features of weights.def (likeness at the beat, its parts and multiples; contrast of the bar's multiples with other
+// beats', after Cozens and Godsill 2023; a mild prior of tempo, bar and meter); a softmax over all hypotheses makes it
+// a probability.
 #pragma once
 
 #include "node/audio/rhythm/activation_meters.h"
@@ -44,5 +45,6 @@ typedef struct kt_tempo {
 // Of an evidence after kt_evidence_compare. The hypotheses with their probabilities, at most KT_METER_HYPOTHESES, and
 // their number: 0 where nothing repeats. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_meters_gather(const kt_evidence_t *evidence, kt_meter_t *meters, size_t *count);
-// The largest likeness of the groups at one to seven beats, 0 .. 1: in an uneven bar no beat is like the next one.
+// The largest likeness of the groups at one to seven beats, 0 .. 1: in an uneven bar no beat is like the next one. Or,
+// where no onsets repeat, the regularity of the changes of the harmony.
 double kt_tempo_clarity(const kt_evidence_t *evidence, double period);

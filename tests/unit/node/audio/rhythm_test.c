@@ -181,6 +181,52 @@ Test(rhythm_module, irregular_sounds_have_no_beat_and_say_so)
     }
 }
 
+// As bowed strings: triads that swell and fade for 0.3 s into each other, over a breath of noise. spread: how irregular
+// their times are, as a share of 0.6 s.
+static float *
+bowed_chords(double seconds, double spread, uint32_t seed)
+{
+    static const int    third[] = {4, 3, 3, 4};
+    static const double fade    = 0.3;
+    const size_t        n       = (size_t)(seconds * RS_RATE);
+    float              *pcm     = ax_noise(n, seed);
+    uint32_t            state   = seed * 2654435761U;
+    for (size_t i = 0; i < n; i++)
+        pcm[i] *= 0.05F;
+    for (double begin = 0.2; begin < seconds;) {
+        state                 = state * 1664525U + 1013904223U;
+        const double   length = 0.6 * (1 + spread * ((state >> 8) / 8388608.0 - 1));
+        const uint32_t root = state >> 28, kind = state >> 24 & 3;
+        const int      note[] = {0, third[kind], 7};
+        for (size_t k = 0; k < 3; k++) {
+            const double hz = 220 * pow(2, ((double)(root % 12) + note[k]) / 12);
+            for (size_t i = (size_t)(begin * RS_RATE); i < n && (double)i / RS_RATE < begin + length + fade; i++) {
+                const double at = (double)i / RS_RATE - begin, swell = fmin(1, fmin(at, length + fade - at) / fade);
+                pcm[i] += (float)(0.1 * swell * sin(6.283185307 * hz * (double)i / RS_RATE + (double)k));
+            }
+        }
+        begin += length;
+    }
+    return pcm;
+}
+
+Test(rhythm_module, chords_without_onsets_have_a_beat_where_they_change_regularly)
+{
+    for (uint32_t seed = 1; seed <= 4; seed++) {
+        float       *regular = bowed_chords(40, 0, seed), *free_of_beat = bowed_chords(40, 0.9, seed);
+        ax_result_t  result = analyse(regular, 40), none = analyse(free_of_beat, 40);
+        const double tempo = rs_value(result.text, "tempo", 0);
+        cr_expect(fabs(tempo / 100 - 1) < 0.02 || fabs(tempo / 50 - 1) < 0.02 || fabs(tempo / 200 - 1) < 0.02, "%u: %g",
+                  seed, tempo);
+        cr_expect(isnan(rs_value(none.text, "tempo", 0)), "%u: %g, %g, %g", seed, rs_value(none.text, "tempo", 0),
+                  rs_value(none.text, "tempo_confidence", 0), rs_value(none.text, "beat_strength", 0));
+        free(result.text);
+        free(none.text);
+        free(regular);
+        free(free_of_beat);
+    }
+}
+
 Test(rhythm_module, what_is_too_short_is_null)
 {
     float *pcm = rs_beats(5, 0.1, 120, 4);

@@ -40,6 +40,21 @@ Test(evidence, harmony_that_changes_every_two_seconds_is_much)
     kt_evidence_fini(&evidence);
 }
 
+Test(evidence, chords_count_where_no_strokes_repeat)
+{
+    fill_harmony(1);
+    kt_evidence_t evidence = compared();
+    cr_expect_gt(evidence.unheard, 0.99);
+    cr_expect_gt(kt_likeness_at(&evidence.changes, 1), 0.9);
+    cr_expect_lt(kt_likeness_at(&evidence.changes, 0.5), 0.1);
+    kt_evidence_fini(&evidence);
+    for (int t = 0; t < FRAMES; t += RATE_HZ / 2)
+        rises[t * KT_ENVELOPE_WIDTH] = UINT16_MAX / 2;
+    evidence = compared();
+    cr_expect_float_eq(evidence.unheard, 0, 1e-12);
+    kt_evidence_fini(&evidence);
+}
+
 Test(evidence, one_chord_does_not_change)
 {
     fill_harmony(24);
