@@ -62,7 +62,7 @@ def play(sound, style, beat_times, rng, gain=1., bass=0.):
         if fills and b % phrase == phrase - 1:
             now = [h for h in now if h[0] < beats - 1] + drum_machine._fill(rng, beats, beats == 2)
         for at, voice, velocity in now:
-            place = b * beats + drum_machine._swung(at, swing, drum_machine.STYLES[style][3])
+            place = b * beats + drum_machine.swung(at, swing, drum_machine.STYLES[style][3])
             when = np.interp(place, np.arange(len(beat_times)), beat_times) + rng.gauss(0, jitter)
             sound.add(when, voices[voice], gain * velocity * level[voice])
         if bass:
