@@ -3,6 +3,8 @@
 
     ops/checks/spills.py [BUILD]                     reads the compiler's reports beside the objects (BUILD/kernels/cuda)
     ops/checks/spills.py [BUILD] --report sm_90,...  also prints the table of docs/gpu.md: registers, shared memory, occupancy
+    ops/checks/spills.py [BUILD] --resources sm_90   prints what the simulator reads (KITHARA_SIM_RESOURCES): a line of
+                                                     kernel, registers and bytes of static shared memory each
 
 Prints each breach as KERNEL ARCHITECTURE: sentence; exit 1 if there is one, 2 if there is no report to read. Shared memory
 is what the defaults (22,050 Hz, 128 mels) ask for at the kernel's n_fft, by kernels/cuda/plan.c.
@@ -139,6 +141,11 @@ def main():
         at = arguments.index("--report")
         wanted = arguments[at + 1].split(",")
         del arguments[at:at + 2]
+    resources = None
+    if "--resources" in arguments:
+        at = arguments.index("--resources")
+        resources = arguments[at + 1]
+        del arguments[at:at + 2]
     build = pathlib.Path(arguments[0]) if arguments else ROOT / "build"
     found = read(build / "kernels/cuda")
     if found and not wanted:
@@ -146,6 +153,11 @@ def main():
     if not found:
         print(f"no report of nvcc under {build}/kernels/cuda: build with nvcc first", file=sys.stderr)
         return 2
+    if resources:
+        for (kernel, arch), entry in sorted(found.items()):
+            if arch == resources:
+                print(kernel, entry["registers"], entry["static"])
+        return 0
     bad = list(breaches(found, architectures(build)))
     for sentence in bad:
         print(sentence)

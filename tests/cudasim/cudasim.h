@@ -5,7 +5,7 @@
 // KITHARA_SIM_DEVICES (1; 0: no device), KITHARA_SIM_DEVICE (t4, l4, h200, b200: their limits), KITHARA_SIM_MEMORY
 // (bytes a device; 4 GiB), KITHARA_SIM_QUIET=1 (no report on stderr), KITHARA_SIM_ABORT=1 (a process that leaves with
 // reports exits with 86), KITHARA_SIM_FAULTS=CALL:N:ERROR[:XID],... (as cudasim_fail, and with an XID as
-// cudasim_break_after).
+// cudasim_break_after), KITHARA_SIM_RESOURCES=FILE (as cudasim_set_resources, a line "KERNEL REGISTERS BYTES" each).
 #pragma once
 
 #include <stdbool.h>
@@ -40,7 +40,7 @@ typedef enum cudasim_kind {
     CUDASIM_REUSED_BUFFER,  // the host wrote the source of an asynchronous copy before it was done
     CUDASIM_DOUBLE_FREE,
     CUDASIM_BAD_FREE,      // not the beginning of an allocation
-    CUDASIM_BAD_LAUNCH,    // too many threads, blocks or too much shared memory
+    CUDASIM_BAD_LAUNCH,    // too many threads, blocks or registers, or too much shared memory
     CUDASIM_BAD_ARGUMENT,  // a pointer or size that a CUDA call can't take
     CUDASIM_LEAK,
     CUDASIM_TRAP,    // __trap or a failed assert
@@ -98,6 +98,9 @@ uint64_t cudasim_seed(void);
 // once; n = 1 is the next one.
 void cudasim_fail(const char *call, uint64_t n, int error);
 void cudasim_set_memory(size_t bytes);  // a device
+// What a kernel needs, as the compiler says. Once one is set, launches that need more than a block may have fail, as do
+// those of kernels that are not set. nullptr: none is.
+void cudasim_set_resources(const char *kernel, unsigned registers, size_t static_bytes);
 void cudasim_set_devices(int count);
 // As an XID: every call on the device fails with this error from now on, until cudasim_reset or cudaDeviceReset.
 void cudasim_break_device(int device, int error, int xid);

@@ -107,6 +107,7 @@ struct Profile {
     int         floats_per_double;
 };
 const Profile &profile(void);
+const char    *lacking(const std::string &kernel, uint64_t threads, size_t dynamic_bytes);  // resources.cpp
 struct Device {
     int    sticky, xid;
     size_t limit;

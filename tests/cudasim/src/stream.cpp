@@ -469,6 +469,12 @@ cudasim_enqueue(cudasim_launch &&l, cudaStream_t stream)
     std::string name = what.name;
     if (name[0] == '(')  // the brackets of a name with commas
         name = name.substr(1, name.size() - 2);
+    why = lacking(name, (uint64_t)what.block.x * what.block.y * what.block.z, what.shared_bytes);
+    if (why) {
+        report(CUDASIM_BAD_LAUNCH, 0, 0, {what.function, what.name, 0}, "block %u x %u x %u, %zu bytes: %s",
+               what.block.x, what.block.y, what.block.z, what.shared_bytes, why);
+        return fail(cudaErrorLaunchOutOfResources);
+    }
     return stream_add(stream, name.c_str(), [kept, device] {
         if (int error = launch_run(kept->what, device))
             break_device(device, error, 13);

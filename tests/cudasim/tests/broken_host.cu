@@ -1,9 +1,9 @@
 // Host code that doesn't wait, frees wrongly or requests the impossible.
 #include "cases.h"
-
-#include <cufft.h>
+#include "tests/cudasim/cudasim.h"
 
 #include <cstring>
+#include <cufft.h>
 
 __global__ void
 twice(float *out, const float *in, int n)
@@ -205,6 +205,34 @@ launch_of_too_much_shared_memory(void)
 }
 
 void
+launch_of_too_many_registers(void)
+{
+    float *out = device_memory<float>(1024);
+    cudasim_set_resources("ones", 64, 0);
+    KT_LAUNCH(ones, 1, 1024, 0, nullptr, out);
+    EXPECT(cudaGetLastError() == cudaSuccess);
+    cudasim_set_resources("ones", 65, 0);
+    KT_LAUNCH(ones, 1, 1024, 0, nullptr, out);
+    EXPECT(cudaGetLastError() == cudaErrorLaunchOutOfResources);
+    cudasim_set_resources(nullptr, 0, 0);
+    EXPECT(cudaDeviceSynchronize() == cudaSuccess);
+    cudaFree(out);
+}
+
+void
+launch_of_too_much_memory_of_both_kinds(void)
+{
+    float    *out  = device_memory<float>(32);
+    const int most = 227 << 10;
+    EXPECT(cudaFuncSetAttribute(ones, cudaFuncAttributeMaxDynamicSharedMemorySize, most) == cudaSuccess);
+    cudasim_set_resources("ones", 32, 4);
+    KT_LAUNCH(ones, 1, 32, most, nullptr, out);
+    EXPECT(cudaGetLastError() == cudaErrorLaunchOutOfResources);
+    cudasim_set_resources(nullptr, 0, 0);
+    cudaFree(out);
+}
+
+void
 launch_of_no_blocks(void)
 {
     float *out = device_memory<float>(32);
@@ -249,10 +277,10 @@ void
 handle_on_two_streams(void)
 {
     enum { POINTS = 64 };
-    float       *in = device_memory<float>(POINTS);
+    float        *in  = device_memory<float>(POINTS);
     cufftComplex *out = device_memory<cufftComplex>(POINTS);
-    cudaStream_t stream[2];
-    cufftHandle  plan;
+    cudaStream_t  stream[2];
+    cufftHandle   plan;
     EXPECT(cufftPlan1d(&plan, POINTS, CUFFT_R2C, 1) == CUFFT_SUCCESS);
     cudaMemset(in, 0, POINTS * sizeof *in);
     cudaDeviceSynchronize();
