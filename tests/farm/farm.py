@@ -157,7 +157,7 @@ class Farm:
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
 
-    def ask(self, method, path, body=None):
+    def answer_of(self, method, path, body=None):
         """The answer; asks again while the ledger has not answered in time, as the answer says to."""
         end = time.monotonic() + PATIENCE_S
         while True:
@@ -168,10 +168,10 @@ class Farm:
                 return answer
 
     def get(self, path):
-        return self.ask("GET", path)
+        return self.answer_of("GET", path)
 
     def post(self, path, body=b""):
-        return self.ask("POST", path, body)
+        return self.answer_of("POST", path, body)
 
     def submit(self, first, count, path="/music/{}.mp3"):
         """Jobs with the numbers first, first + 1, ...; the coordinator's result for each."""
