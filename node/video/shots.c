@@ -1,4 +1,4 @@
-// Method. Black bars at the edges are left out (shots/bars.h). Every picture is reduced to its local structure
+// Method. Plain bars at the edges are left out (shots/bars.h). Every picture is reduced to its local structure
 // (shots/picture.h) and compared with the last different one (shots/history.h) by blocks that may have moved
 // (shots/difference.h). A picture whose blocks are not found in the one before is a candidate; the pictures around it
 // decide (shots/cuts.h): movement that is too fast to follow changes many pictures in a row, a flash returns to what
@@ -178,9 +178,9 @@ kt_shots_push(kt_shots_t *self, const kt_video_picture_t *picture)
         self->ready = true;
     }
     self->now_s = frame->time_s;
-    kt_shot_history_push(&self->history, frame, picture->stats);
+    kt_shot_history_push(&self->history, frame, picture->rgb, picture->stats);
     kt_shot_samples_push(&self->graduals.samples, kt_shot_history_at(&self->history, self->history.count - 1),
-                         &self->history.size, frame->index, frame->time_s);
+                         &self->history.size, &self->history.bars.border, frame->index, frame->time_s);
     if ((err = decide_cuts(self, false)) ||
         (err = kt_graduals_decide(&self->graduals, decided_s(self), false, &self->list)))
         return err;

@@ -12,13 +12,13 @@ kt_letterbox_init(kt_letterbox_t *self, const kt_block_ops_t *ops, bool full_ran
 {
     memset(self, 0, sizeof *self);
     self->ops   = ops;
-    self->limit = kt_edge_limit(full_range);
+    self->black = kt_edge_black(full_range);
 }
 
 static uint32_t
 bar(const kt_letterbox_t *self, const kt_yuv_t *yuv, kt_side_t side, uint32_t most)
 {
-    return kt_edge_black_lines(self->ops, yuv, side, most, self->limit, BRIGHT_SHARE);
+    return kt_edge_lines(self->ops, yuv, side, most, self->black, BRIGHT_SHARE);
 }
 
 void

@@ -7,7 +7,7 @@
 
 typedef struct kt_letterbox {
     const kt_block_ops_t *ops;
-    uint8_t               limit;   // of black, in Y
+    kt_edge_band_t        black;
     uint32_t              factor;  // coded pixels per pixel of the reduced planes
     uint64_t              pictures;
     uint32_t              small[KT_SIDES][KT_SMALL_MOST / 2 + 1];  // pictures whose bar is that high

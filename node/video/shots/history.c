@@ -33,9 +33,9 @@ kt_shot_history_fini(kt_shot_history_t *self)
 
 // The part of the picture between bars; the pictures that are kept are made for it when it changes.
 static kt_yuv_t
-part_of(kt_shot_history_t *self, const kt_video_frame_t *frame)
+part_of(kt_shot_history_t *self, const kt_video_frame_t *frame, const uint8_t *rgb)
 {
-    const bool           changed = kt_shot_bars_add(&self->bars, &frame->small, frame->time_s);
+    const bool           changed = kt_shot_bars_add(&self->bars, &frame->small, rgb, frame->time_s);
     const kt_shot_size_t before  = self->size;
     uint32_t             left, top;
     const kt_yuv_t       part = kt_shot_bars_part(&self->bars, &frame->small, &left, &top);
@@ -43,13 +43,14 @@ part_of(kt_shot_history_t *self, const kt_video_frame_t *frame)
         kt_shot_size(part.width, part.height, &self->size);
         self->size.left = left;
         self->size.top  = top;
-        kt_shot_pictures_refit(self->picture, KT_SHOT_HISTORY, self->count, &before, &self->size);
+        kt_shot_pictures_refit(self->picture, KT_SHOT_HISTORY, self->count, &before, &self->size, &self->bars.border);
     }
     return part;
 }
 
 bool
-kt_shot_history_push(kt_shot_history_t *self, const kt_video_frame_t *frame, const kt_image_stats_t *stats)
+kt_shot_history_push(kt_shot_history_t *self, const kt_video_frame_t *frame, const uint8_t *rgb,
+                     const kt_image_stats_t *stats)
 {
     if (self->count && (frame->flags & KT_FRAME_REPEATED))
         return false;
@@ -58,9 +59,8 @@ kt_shot_history_push(kt_shot_history_t *self, const kt_video_frame_t *frame, con
         return false;
     float              beyond = 1;
     kt_shot_picture_t *now    = &self->picture[self->count % KT_SHOT_HISTORY];
-    const kt_yuv_t     part   = part_of(self, frame);
-    const double all = (double)frame->small.width * frame->small.height, of_part = (double)part.width * part.height;
-    kt_shot_picture_make(now, &self->size, &part, stats, all > 0 ? 1 - of_part / all : 0);
+    const kt_yuv_t     part   = part_of(self, frame, rgb);
+    kt_shot_picture_make(now, &self->size, &part, stats, &self->bars.border);
     now->index  = frame->index;
     now->time_s = frame->time_s;
     if (self->count) {

@@ -27,8 +27,10 @@ typedef struct kt_shot_history {
 KT_MUST_USE kt_err_t kt_shot_history_init(kt_shot_history_t *self, const kt_block_ops_t *ops, uint32_t width,
                                           uint32_t height, bool full_range);
 void                 kt_shot_history_fini(kt_shot_history_t *self);
-// Returns whether it was entered: it differs from the last one.
-bool kt_shot_history_push(kt_shot_history_t *self, const kt_video_frame_t *frame, const kt_image_stats_t *stats);
+// rgb: of the reduced planes at the size of their chroma (rgb.h). Returns whether it was entered: it differs from the
+// last one.
+bool kt_shot_history_push(kt_shot_history_t *self, const kt_video_frame_t *frame, const uint8_t *rgb,
+                          const kt_image_stats_t *stats);
 
 // The pictures of serial numbers oldest..count - 1 are there.
 static inline uint64_t

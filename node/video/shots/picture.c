@@ -236,19 +236,22 @@ normalise(kt_shot_picture_t *self, const kt_shot_size_t *size, const int16_t *lo
     sum_blocks(self, size);
 }
 
-// Shares of the colours, without the bars, which are of the first; quotients of integers below 2^48 are exact in double
-// when they are cut off.
+// Shares of the colours, `share` of the pixels being a border that is left out; quotients of integers below 2^48 are
+// exact in double when they are cut off.
 KT_INLINE void
-share_colours(kt_shot_picture_t *self, const uint32_t count[KT_IMAGE_COLOURS], double black_share)
+share_colours(kt_shot_picture_t *self, uint32_t count[KT_IMAGE_COLOURS], const kt_shot_border_t *border, double share)
 {
-    uint32_t colours = 0;
+    uint32_t all = 0, colours = 0;
     for (int c = 0; c < KT_IMAGE_COLOURS; c++)
+        all += count[c];
+    const uint32_t bars = (uint32_t)(share * all);  // at most 65535
+    for (int c = 0; c < KT_IMAGE_COLOURS; c++) {
+        const uint32_t of_bars = bars * border->colour[c] / 65535;
+        count[c]               = count[c] > of_bars ? count[c] - of_bars : 0;
         colours += count[c];
-    const uint32_t bars = (uint32_t)(black_share * colours), black = count[0] > bars ? count[0] - bars : 0;
-    colours -= count[0] - black;
+    }
     for (int c = 0; c < KT_IMAGE_COLOURS; c++)
         self->colour[c] = colours ? (uint16_t)(int32_t)((double)(int32_t)count[c] * 65535 / colours) : 0;
-    self->colour[0] = colours ? (uint16_t)(int32_t)((double)(int32_t)black * 65535 / colours) : 0;
 }
 
 // Levels and structure of luma in 1/16 steps.
@@ -276,9 +279,10 @@ measure(kt_shot_picture_t *self, const kt_shot_size_t *size, const uint16_t *lum
 
 KT_INLINE void
 make(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, const kt_image_stats_t *stats,
-     double black_share)
+     const kt_shot_border_t *border)
 {
     uint16_t     luma[KT_SHOT_SIDE_MAX * KT_SHOT_SIDE_MAX];
+    uint32_t     colour[KT_IMAGE_COLOURS];
     const size_t n = (size_t)size->width * size->height, chroma = (size_t)size->chroma_width * size->chroma_height;
     reduce(yuv->u, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
     to_bytes(luma, chroma, self->u);
@@ -286,37 +290,38 @@ make(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, c
     to_bytes(luma, chroma, self->v);
     reduce(yuv->y, yuv->y_stride, size->factor, size->width, size->height, luma);
     to_bytes(luma, n, self->luma);
-    share_colours(self, stats->colour, black_share);
+    memcpy(colour, stats->colour, sizeof colour);
+    share_colours(self, colour, border, border->share);
     measure(self, size, luma);
 }
 
 static void
 make_base(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, const kt_image_stats_t *stats,
-          double black_share)
+          const kt_shot_border_t *border)
 {
-    make(self, size, yuv, stats, black_share);
+    make(self, size, yuv, stats, border);
 }
 
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) static void
 make_avx2(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, const kt_image_stats_t *stats,
-          double black_share)
+          const kt_shot_border_t *border)
 {
-    make(self, size, yuv, stats, black_share);
+    make(self, size, yuv, stats, border);
 }
 #endif
 
 void
 kt_shot_picture_make(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv,
-                     const kt_image_stats_t *stats, double black_share)
+                     const kt_image_stats_t *stats, const kt_shot_border_t *border)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2")) {
-        make_avx2(self, size, yuv, stats, black_share);
+        make_avx2(self, size, yuv, stats, border);
         return;
     }
 #endif
-    make_base(self, size, yuv, stats, black_share);
+    make_base(self, size, yuv, stats, border);
 }
 
 // A plane of another size, by the levels of the four pixels around the centre of each.
@@ -362,7 +367,7 @@ resample(const plane_t *from, const plane_t *to, uint8_t outside)
 }
 
 static void
-refit(kt_shot_picture_t *self, const kt_shot_size_t *before, const kt_shot_size_t *size)
+refit(kt_shot_picture_t *self, const kt_shot_size_t *before, const kt_shot_size_t *size, const kt_shot_border_t *border)
 {
     enum { LUMA_MOST = KT_SHOT_SIDE_MAX * KT_SHOT_SIDE_MAX };
     uint8_t      levels[2 * LUMA_MOST];
@@ -375,30 +380,29 @@ refit(kt_shot_picture_t *self, const kt_shot_size_t *before, const kt_shot_size_
     memcpy(levels, self->luma, old + 2 * chroma);
     lay_out(self, size, memory_of(self, before));
     resample(&(plane_t){levels, before->left, before->top, before->width, before->height, before->factor},
-             &(plane_t){self->luma, size->left, size->top, size->width, size->height, size->factor}, KT_SHOT_BLACK);
+             &(plane_t){self->luma, size->left, size->top, size->width, size->height, size->factor}, border->level[0]);
     for (int i = 0; i < 2; i++)
         resample(&(plane_t){levels + old + (size_t)i * chroma, before->left / 2, before->top / 2, before->chroma_width,
                             before->chroma_height, before->factor},
                  &(plane_t){i ? self->v : self->u, size->left / 2, size->top / 2, size->chroma_width,
                             size->chroma_height, size->factor},
-                 KT_SHOT_NEUTRAL);
+                 border->level[1 + i]);
     for (size_t i = 0; i < n; i++)
         luma[i] = (uint16_t)(self->luma[i] * FRACTION);
     for (int c = 0; c < KT_IMAGE_COLOURS; c++)
-        colour[c] = self->colour[c];
-    colour[0] += ratio > 1 ? (uint32_t)(65535 * (ratio - 1)) : 0;
-    share_colours(self, colour, ratio < 1 ? 1 - ratio : 0);
+        colour[c] = self->colour[c] + (ratio > 1 ? (uint32_t)(border->colour[c] * (ratio - 1)) : 0);
+    share_colours(self, colour, border, ratio < 1 ? 1 - ratio : 0);
     memset(self->intra, 0, sizeof self->intra);
     measure(self, size, luma);
 }
 
 void
 kt_shot_pictures_refit(kt_shot_picture_t pictures[], size_t n, size_t kept, const kt_shot_size_t *before,
-                       const kt_shot_size_t *size)
+                       const kt_shot_size_t *size, const kt_shot_border_t *border)
 {
     for (size_t p = 0; p < n; p++)
         if (p < kept)
-            refit(&pictures[p], before, size);
+            refit(&pictures[p], before, size, border);
         else
             kt_shot_picture_init(&pictures[p], size, memory_of(&pictures[p], before));
 }

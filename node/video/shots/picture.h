@@ -17,7 +17,6 @@ enum {
     KT_SHOT_BLOCKS   = KT_SHOT_ACROSS * (KT_SHOT_SIDE_MAX / KT_SHOT_BLOCK),
     KT_SHOT_PAD      = 16,  // neutral pixels around the structure: the largest movement that is searched
     KT_SHOT_NEUTRAL  = 128,
-    KT_SHOT_BLACK    = 16,  // Y
 };
 
 // Sizes that all pictures of a stream share, until its bars (bars.h) change.
@@ -28,6 +27,13 @@ typedef struct kt_shot_size {
     uint32_t across, down;                 // blocks
     size_t   stride;                       // of the structure
 } kt_shot_size_t;
+
+// What lies around the part that is compared: bars.
+typedef struct kt_shot_border {
+    double   share;                     // of the pixels of the picture
+    uint8_t  level[3];                  // Y, U, V
+    uint16_t colour[KT_IMAGE_COLOURS];  // share of each colour, of 65535
+} kt_shot_border_t;
 
 typedef struct kt_shot_picture {
     uint64_t index;
@@ -51,12 +57,11 @@ size_t kt_shot_picture_bytes_most(void);                   // the same of the la
 void kt_shot_picture_init(kt_shot_picture_t *self, const kt_shot_size_t *size, uint8_t *memory);
 // Copies a picture; both are initialised, of this size.
 void kt_shot_picture_copy(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_shot_picture_t *from);
-// yuv: the part of the reduced planes that is compared. stats: of all colours of the picture; black_share of its pixels
-// are bars outside that part.
+// yuv: the part of the reduced planes that is compared. stats: of all colours of the picture, those of the border too.
 void kt_shot_picture_make(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv,
-                          const kt_image_stats_t *stats, double black_share);
+                          const kt_image_stats_t *stats, const kt_shot_border_t *border);
 // Makes n pictures for another part of the reduced planes, each in memory of kt_shot_picture_bytes_most: the first
-// `kept` of what is known of them, the levels of their part and black around it; the others are initialised. What was
-// measured between pictures stays: change, moved.
+// `kept` of what is known of them, the levels of their part and the border around it; the others are initialised. What
+// was measured between pictures stays: change, moved.
 void kt_shot_pictures_refit(kt_shot_picture_t pictures[], size_t n, size_t kept, const kt_shot_size_t *before,
-                            const kt_shot_size_t *size);
+                            const kt_shot_size_t *size, const kt_shot_border_t *border);

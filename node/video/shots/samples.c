@@ -29,10 +29,10 @@ kt_shot_samples_fini(kt_shot_samples_t *self)
 
 void
 kt_shot_samples_push(kt_shot_samples_t *self, const kt_shot_picture_t *shown, const kt_shot_size_t *size,
-                     uint64_t index, double time_s)
+                     const kt_shot_border_t *border, uint64_t index, double time_s)
 {
     if (!kt_shot_size_same(&self->size, size)) {
-        kt_shot_pictures_refit(self->picture, KT_SHOT_SAMPLES, self->count, &self->size, size);
+        kt_shot_pictures_refit(self->picture, KT_SHOT_SAMPLES, self->count, &self->size, size, border);
         self->size = *size;
     }
     const kt_shot_picture_t *last = self->count ? kt_shot_sample(self, self->count - 1) : NULL;

@@ -18,9 +18,10 @@ typedef struct kt_shot_samples {
 KT_MUST_USE kt_err_t kt_shot_samples_init(kt_shot_samples_t *self, const kt_shot_size_t *size);  // KT_ENOMEM
 void                 kt_shot_samples_fini(kt_shot_samples_t *self);
 // What is shown from time_s on, as the picture of this index, of this size: where that is another one than before, the
-// samples are made for it. The first flat picture, and the first after flat ones, are entered in any case.
+// samples are made for it and this border. The first flat picture, and the first after flat ones, are entered in any
+// case.
 void kt_shot_samples_push(kt_shot_samples_t *self, const kt_shot_picture_t *shown, const kt_shot_size_t *size,
-                          uint64_t index, double time_s);
+                          const kt_shot_border_t *border, uint64_t index, double time_s);
 
 static inline const kt_shot_picture_t *
 kt_shot_sample(const kt_shot_samples_t *self, uint64_t serial)

@@ -116,9 +116,9 @@ push(state_t *self, input_t *in, size_t index, bool second)
     kt_image_ops_ref.stats(in->rgb, NULL, (in->width + 1) / 2, (in->height + 1) / 2, &stats);
     if (!second)
         return kt_shots_push(self->shots, &(kt_video_picture_t){.frame = &frame, .rgb = in->rgb, .stats = &stats});
-    kt_shot_history_push(&self->history, &frame, &stats);
+    kt_shot_history_push(&self->history, &frame, in->rgb, &stats);
     kt_shot_samples_push(&self->graduals.samples, kt_shot_history_at(&self->history, self->history.count - 1),
-                         &self->history.size, index, frame.time_s);
+                         &self->history.size, &self->history.bars.border, index, frame.time_s);
     print_cuts(self, false);
     print_graduals(self, false);
     return KT_OK;

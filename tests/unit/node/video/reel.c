@@ -12,6 +12,7 @@ static const double rate_hz = 25;
 kt_shots_t     *reel_shots;
 static uint64_t shown;
 static uint32_t bars_across, bars_down;
+static uint8_t  bars_level;
 
 void
 reel_begin(void)
@@ -23,6 +24,7 @@ void
 reel_begin_with(const kt_video_stream_t *stream)
 {
     shown = bars_across = bars_down = 0;
+    bars_level                      = 16;
     cr_assert_eq(kt_shots_new(&reel_shots, stream), KT_OK);
 }
 
@@ -84,18 +86,19 @@ reel_mix(reel_picture_t *out, const reel_picture_t *a, const reel_picture_t *b, 
 }
 
 void
-reel_bars(uint32_t across, uint32_t down)
+reel_bars(uint8_t level, uint32_t across, uint32_t down)
 {
+    bars_level  = level;
     bars_across = across;
     bars_down   = down;
 }
 
 // The plane between bars of this level.
 static const uint8_t *
-pad(const uint8_t *plane, uint32_t width, uint32_t height, uint32_t across, uint32_t down, uint8_t black, uint8_t *out)
+pad(const uint8_t *plane, uint32_t width, uint32_t height, uint32_t across, uint32_t down, uint8_t level, uint8_t *out)
 {
     const uint32_t stride = width + 2 * across;
-    memset(out, black, (size_t)stride * (height + 2 * down));
+    memset(out, level, (size_t)stride * (height + 2 * down));
     for (uint32_t y = 0; y < height; y++)
         memcpy(out + (size_t)(y + down) * stride + across, plane + (size_t)y * width, width);
     return out;
@@ -127,7 +130,7 @@ reel_show(const reel_picture_t *picture, uint32_t flags)
     static uint8_t planes[3][REEL_MOST];
     const uint32_t across = bars_across, down = bars_down;
     push(REEL_WIDTH + 2 * across, REEL_HEIGHT + 2 * down,
-         pad(picture->y, REEL_WIDTH, REEL_HEIGHT, across, down, 16, planes[0]),
+         pad(picture->y, REEL_WIDTH, REEL_HEIGHT, across, down, bars_level, planes[0]),
          pad(picture->u, REEL_WIDTH / 2, REEL_HEIGHT / 2, across / 2, down / 2, 128, planes[1]),
          pad(picture->v, REEL_WIDTH / 2, REEL_HEIGHT / 2, across / 2, down / 2, 128, planes[2]), flags);
 }

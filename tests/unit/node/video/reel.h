@@ -20,9 +20,9 @@ extern kt_shots_t *reel_shots;
 void               reel_begin(void);
 void               reel_begin_with(const kt_video_stream_t *stream);
 void               reel_end(void);
-// Pictures are shown from now on between black bars of this width and height on both sides, even, at most
+// Pictures are shown from now on between grey bars of this level, width and height on both sides, even, at most
 // REEL_BAR_MOST.
-void reel_bars(uint32_t across, uint32_t down);
+void reel_bars(uint8_t level, uint32_t across, uint32_t down);
 
 // A view of the scene with its upper left corner at (left, top); brightness and contrast in 8-bit steps.
 void reel_paint(reel_picture_t *out, int scene, double left, double top, double mean, double contrast);

@@ -8,7 +8,10 @@
 
 TestSuite(bars, .init = reel_begin, .fini = reel_end);
 
-static const uint32_t PADS[][2] = {{0, 12}, {0, 46}, {64, 0}, {24, 16}};  // across, down
+static const struct {
+    uint8_t  level;
+    uint32_t across, down;
+} PADS[] = {{16, 0, 12}, {16, 0, 46}, {16, 64, 0}, {16, 24, 16}, {235, 0, 24}, {235, 24, 16}, {60, 64, 0}};
 enum { PAD_KINDS = sizeof PADS / sizeof *PADS };
 
 static reel_picture_t picture;
@@ -20,7 +23,7 @@ expect_with_all_pads(void (*film)(void), size_t n, const uint64_t first[])
     for (int kind = 0; kind < PAD_KINDS; kind++) {
         reel_end();
         reel_begin();
-        reel_bars(PADS[kind][0], PADS[kind][1]);
+        reel_bars(PADS[kind].level, PADS[kind].across, PADS[kind].down);
         film();
         kt_shots_close(reel_shots);
         cr_assert_eq(kt_shots_count(reel_shots), n, "padding %d: %zu shots", kind, kt_shots_count(reel_shots));
@@ -92,7 +95,7 @@ Test(bars, a_dissolve_of_a_padded_film_is_one)
     for (int kind = 0; kind < PAD_KINDS; kind++) {
         reel_end();
         reel_begin();
-        reel_bars(PADS[kind][0], PADS[kind][1]);
+        reel_bars(PADS[kind].level, PADS[kind].across, PADS[kind].down);
         show_dissolve();
         kt_shots_close(reel_shots);
         cr_assert_eq(kt_shots_count(reel_shots), 2, "padding %d: %zu shots", kind, kt_shots_count(reel_shots));
@@ -116,7 +119,7 @@ show_long(int scene)
 // The whole picture comes after a part with bars, and bars again: a shot each, and no others.
 Test(bars, bars_that_come_and_go_are_followed)
 {
-    reel_bars(64, 0);
+    reel_bars(16, 64, 0);
     show_long(1);
     show_long(2);
     reel_show_wide(3, 300);
@@ -128,7 +131,7 @@ Test(bars, bars_that_come_and_go_are_followed)
 enum { WIDTH = 160, HEIGHT = 120 };
 
 static kt_shot_bars_t bars;
-static uint8_t        plane[WIDTH * HEIGHT], chroma[WIDTH / 2 * HEIGHT / 2];
+static uint8_t        plane[WIDTH * HEIGHT], chroma[WIDTH / 2 * HEIGHT / 2], rgb[3 * WIDTH * HEIGHT / 4];
 static double         time_s;
 
 static void
@@ -138,12 +141,13 @@ begin(bool full_range)
     time_s = 0;
 }
 
+// Below 100 plain but for noise, from there on textured.
 static void
 paint(uint8_t level, uint32_t left, uint32_t top, uint32_t right, uint32_t bottom)
 {
     for (uint32_t y = top; y < bottom; y++)
         for (uint32_t x = left; x < right; x++)
-            plane[y * WIDTH + x] = (uint8_t)(level + (x * 7 + y * 13) % 10);
+            plane[y * WIDTH + x] = (uint8_t)(level + (x * 7 + y * 13) % (level < 100 ? 8 : 50));
 }
 
 static kt_yuv_t
@@ -159,7 +163,7 @@ show(double seconds)
     bool changed = false;
     for (int i = 0; i == 0 || i < seconds * 10; i++, time_s += 0.1) {
         const kt_yuv_t yuv = yuv_of();
-        changed            = kt_shot_bars_add(&bars, &yuv, time_s) || changed;
+        changed            = kt_shot_bars_add(&bars, &yuv, rgb, time_s) || changed;
     }
     return changed;
 }
@@ -205,7 +209,6 @@ Test(bars, black_is_not_taken_for_bars)
     cr_expect_not(show_part(0, 16, 50, 50, 110, 70), "a title on black");
     cr_expect_not(show_part(0, 16, 0, 40, WIDTH, HEIGHT), "a dark sky");
     begin(false);
-    cr_expect_not(show_part(30, 40, 0, 20, WIDTH, 100), "bars in grey");
     cr_expect_not(show_part(30, 16, 0, 3, WIDTH, 117), "a thin edge");
     cr_expect_not(show_part(30, 16, 0, 0, WIDTH, 112), "on one side");
     cr_expect_not(show_part(30, 16, 0, 55, WIDTH, 65), "a line in black");
@@ -214,6 +217,33 @@ Test(bars, black_is_not_taken_for_bars)
     for (uint32_t y = 0; y < HEIGHT; y++)  // brighter from the edges to the middle
         paint((uint8_t)(16 + (y < 60 ? y : 119 - y)), y, y, WIDTH - y, y + 1);
     cr_expect_not(show(30), "a dark edge without an outline");
+}
+
+Test(bars, bars_of_any_plain_level_are_left_out)
+{
+    begin(false);
+    cr_expect(show_part(0, 60, 0, 20, WIDTH, 100));
+    expect_part(0, 22, WIDTH, 98);
+    begin(false);
+    cr_expect_not(show_part(2, 16, 0, 0, 0, 0), "black before");
+    cr_expect(show_part(0, 90, 40, 20, 120, 100), "on all sides");
+    expect_part(42, 22, 118, 98);
+    cr_expect_not(show_part(0, 70, 40, 20, 120, 100), "a fade");
+    cr_expect_not(show_part(0, 30, 40, 20, 120, 100));
+    cr_expect_not(show_part(5, 16, 0, 0, 0, 0));
+    expect_part(42, 22, 118, 98);
+    begin(false);
+    for (uint8_t level = 20; level < 70; level += 10)
+        cr_expect_not(show_part(0, level, 0, 0, 0, 0), "a plain picture");
+}
+
+Test(bars, opposite_sides_of_other_levels_are_no_bars)
+{
+    begin(false);
+    paint(20, 0, 0, WIDTH, 20);
+    paint(100, 0, 20, WIDTH, 100);
+    paint(60, 0, 100, WIDTH, HEIGHT);
+    cr_expect_not(show(30));
 }
 
 Test(bars, text_and_noise_in_bars_do_not_end_them)
@@ -281,7 +311,7 @@ Test(bars, small_pictures_are_taken)
             const kt_yuv_t yuv = {width, height, exact, exact, exact, width, (width + 1) / 2};
             uint32_t       left, top;
             begin(false);
-            (void)kt_shot_bars_add(&bars, &yuv, 0);
+            (void)kt_shot_bars_add(&bars, &yuv, rgb, 0);
             const kt_yuv_t part = kt_shot_bars_part(&bars, &yuv, &left, &top);
             cr_expect(part.width >= 1 && part.width <= width && part.height >= 1 && part.height <= height);
             free(exact);
@@ -293,6 +323,7 @@ Test(bars, pictures_that_are_kept_are_made_for_the_part)
 {
     static kt_shot_picture_t      pictures[2], alone;
     static const kt_image_stats_t stats = {.colour = {WIDTH * HEIGHT / 4 - 100, 100}};
+    static const kt_shot_border_t none, border = {.share = 1 / 3.0, .level = {16, 128, 128}, .colour = {65535}};
     kt_shot_size_t                whole, part;
     uint8_t                      *memory = malloc(3 * kt_shot_picture_bytes_most());
     cr_assert_not_null(memory);
@@ -307,9 +338,9 @@ Test(bars, pictures_that_are_kept_are_made_for_the_part)
     for (int i = 0; i < 2; i++)
         kt_shot_picture_init(&pictures[i], &whole, memory + (size_t)i * kt_shot_picture_bytes_most());
     kt_shot_picture_init(&alone, &part, memory + 2 * kt_shot_picture_bytes_most());
-    kt_shot_picture_make(&alone, &part, &between, &stats, 1 / 3.0);
-    kt_shot_picture_make(&pictures[0], &whole, &yuv, &stats, 0);
-    kt_shot_pictures_refit(pictures, 2, 1, &whole, &part);
+    kt_shot_picture_make(&alone, &part, &between, &stats, &border);
+    kt_shot_picture_make(&pictures[0], &whole, &yuv, &stats, &none);
+    kt_shot_pictures_refit(pictures, 2, 1, &whole, &part, &border);
     cr_expect_arr_eq(pictures[0].luma, alone.luma, part.width * part.height);
     cr_expect_float_eq(pictures[0].contrast, alone.contrast, 0.02f);
     cr_expect_float_eq(pictures[0].deviation, alone.deviation, 0.02f);
@@ -318,9 +349,9 @@ Test(bars, pictures_that_are_kept_are_made_for_the_part)
     cr_expect_lt(kt_shot_difference(&pictures[0], &alone, &part), 0.1f);
     cr_expect_eq(pictures[1].luma[0], KT_SHOT_NEUTRAL);
     // And back: black is around the part.
-    kt_shot_pictures_refit(pictures, 2, 1, &part, &whole);
-    cr_expect_eq(pictures[0].luma[0], KT_SHOT_BLACK);
-    cr_expect_eq(pictures[0].luma[whole.width * whole.height - 1], KT_SHOT_BLACK);
+    kt_shot_pictures_refit(pictures, 2, 1, &part, &whole, &border);
+    cr_expect_eq(pictures[0].luma[0], border.level[0]);
+    cr_expect_eq(pictures[0].luma[whole.width * whole.height - 1], border.level[0]);
     cr_expect_arr_eq(pictures[0].luma + 10 * whole.width, alone.luma, part.width * part.height);
     cr_expect_gt(pictures[0].colour[0], alone.colour[0]);
     free(memory);

@@ -11,13 +11,14 @@ static kt_shot_picture_t *
 reduced(const reel_picture_t *picture)
 {
     static const kt_image_stats_t stats = {.colour = {1}};
+    static const kt_shot_border_t none;
     const kt_yuv_t yuv = {REEL_WIDTH, REEL_HEIGHT, picture->y, picture->u, picture->v, REEL_WIDTH, REEL_WIDTH / 2};
     kt_shot_size(REEL_WIDTH, REEL_HEIGHT, &size);
     kt_shot_picture_t *out    = malloc(sizeof *out);
     uint8_t           *memory = malloc(kt_shot_picture_bytes(&size));
     cr_assert(out && memory);
     kt_shot_picture_init(out, &size, memory);
-    kt_shot_picture_make(out, &size, &yuv, &stats, 0);
+    kt_shot_picture_make(out, &size, &yuv, &stats, &none);
     return out;
 }
 
