@@ -98,6 +98,20 @@ kt_device_begin_rises(kt_device_t *self, const kt_plan_t *plan, const kt_rise_sp
                                   : kt_device_rises(self, plan, span, out);
 }
 
+bool
+kt_device_takes_pieces(kt_device_t *self, const kt_plan_t *plan, const kt_source_opts_t *opts, double seconds,
+                       bool keeps)
+{
+    return self->ops->takes_pieces && self->ops->takes_pieces(self, plan, opts, seconds, keeps);
+}
+
+kt_err_t
+kt_device_begin_piece(kt_device_t *self, const kt_source_opts_t *opts, kt_source_piece_t *piece,
+                      kt_device_job_t **job_p)
+{
+    return self->ops->begin_piece ? self->ops->begin_piece(self, opts, piece, job_p) : KT_EINVAL;
+}
+
 kt_err_t
 kt_device_begin_bass(kt_device_t *self, kt_bass_t *bass, const kt_bass_span_t *span, uint16_t *out,
                      kt_device_job_t **job_p)

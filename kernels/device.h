@@ -8,6 +8,7 @@
 #include "kernels/audio/columns.h"
 #include "kernels/audio/rises.h"
 #include "kernels/audio/rows.h"
+#include "kernels/audio/source.h"
 #include "kernels/image/stats.h"
 
 #include <stdbool.h>
@@ -67,14 +68,25 @@ KT_MUST_USE kt_err_t kt_device_begin_bass(kt_device_t *self, kt_bass_t *bass, co
 // Spectral peaks of n samples in cents (kernels/audio/cents.h). `counter` is used by the processor alone.
 KT_MUST_USE kt_err_t kt_device_begin_cents(kt_device_t *self, kt_cents_counter_t *counter, const float *samples,
                                            size_t n, kt_cents_t *out, kt_device_job_t **job_p);
+// Pieces of a file's stream at its own rate (kernels/audio/source.h), while the rest of it is decoded. takes: before
+// the first request of the file; a GPU takes them unless it leaves the file to the CPU, or has no kernel or room for
+// such pieces; a device that computes on the caller's thread never does. seconds: of the stream, 0: unknown. keeps:
+// resampled mono, at the plan's rate, stays on the device for the first pass of the stream's first segment, if that is
+// as long as the stream (kt_device_keep_samples).
+bool kt_device_takes_pieces(kt_device_t *self, const kt_plan_t *plan, const kt_source_opts_t *opts, double seconds,
+                            bool keeps);
+// opts as given to takes, but for what is wanted; the results are in the piece after end.
+KT_MUST_USE kt_err_t kt_device_begin_piece(kt_device_t *self, const kt_source_opts_t *opts, kt_source_piece_t *piece,
+                                           kt_device_job_t **job_p);
 KT_MUST_USE kt_err_t kt_device_end(kt_device_t *self, kt_device_job_t **job_p);
 void                 kt_device_cancel(kt_device_t *self, kt_device_job_t **job_p);
 // True: the job is over, end does not wait. Else done is called once when it is, by a thread that holds a lock: it may
 // wake other threads, and neither waits nor calls the device.
 typedef void kt_device_done_fn(void *context);
 bool         kt_device_watch(kt_device_t *self, kt_device_job_t *job, kt_device_done_fn *done, void *context);
-// Samples of a segment on a GPU. keep: the span of the next kt_device_begin_frontend stays there after its end;
-// requests whose samples lie within that span read them there, and do not bring them again. The caller does not change
+// Samples of a segment on a GPU. keep: the span of the next kt_device_begin_frontend stays there after its end, or is
+// there already, if it begins the stream and pieces have brought all of it; requests whose samples lie within that span
+// read them there, and do not bring them again. The caller does not change
 // them until forget, which is called after the last of those requests, or the next keep. A GPU without room keeps
 // nothing.
 void kt_device_keep_samples(kt_device_t *self);

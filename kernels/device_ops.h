@@ -23,6 +23,10 @@ typedef struct kt_device_ops {
                            kt_device_job_t **job_p);
     kt_err_t (*begin_cents)(kt_device_t *self, kt_cents_counter_t *counter, const float *samples, size_t n,
                             kt_cents_t *out, kt_device_job_t **job_p);
+    bool (*takes_pieces)(kt_device_t *self, const kt_plan_t *plan, const kt_source_opts_t *opts, double seconds,
+                         bool keeps);
+    kt_err_t (*begin_piece)(kt_device_t *self, const kt_source_opts_t *opts, kt_source_piece_t *piece,
+                            kt_device_job_t **job_p);
     void (*keep_samples)(kt_device_t *self, bool keep);
     kt_err_t (*end)(kt_device_t *self, kt_device_job_t **job_p);
     void (*cancel)(kt_device_job_t **job_p);

@@ -64,3 +64,17 @@ kt_block_facts_of(const float *x, const kt_sample_group_t *groups, size_t sample
     find_sound(x, groups, n, &self);
     *out = self;
 }
+
+void
+kt_low_band_taps(float taps[KT_LOWPASS_TAPS])
+{
+    float sum = 0;
+    for (int i = 0; i < KT_LOWPASS_TAPS; i++) {
+        const double t = i - (KT_LOWPASS_TAPS - 1) / 2.0, cut = 0.125;  // of the rate of the sums
+        const double window = 0.54 - 0.46 * cos(2 * M_PI * (i + 0.5) / KT_LOWPASS_TAPS);
+        taps[i]             = (float)(window * sin(2 * M_PI * cut * t) / (M_PI * t));
+        sum += taps[i];
+    }
+    for (int i = 0; i < KT_LOWPASS_TAPS; i++)
+        taps[i] /= sum * (KT_GROUP_SAMPLES / KT_GROUP_SUMS);
+}

@@ -9,9 +9,18 @@
 #include <math.h>
 #include <stdbool.h>
 
+// A function that kernels call, too: nvcc compiles it for the device as well.
+#ifdef __CUDACC__
+#define KT_DEVICE_CODE __host__ __device__
+#else
+#define KT_DEVICE_CODE
+#endif
+
 enum { KT_BLOCK_GROUPS = 64, KT_BLOCK_SAMPLES = KT_BLOCK_GROUPS * KT_GROUP_SAMPLES, KT_BLOCK_SILENT = UINT16_MAX };
 
-static const float KT_SOUND_LEVEL = 0.001F, KT_FAULT_LEVEL = 0.01F, KT_CLICK_BENDS = 20;  // -60 dBFS, -40 dBFS
+#define KT_SOUND_LEVEL 0.001F  // -60 dBFS
+#define KT_FAULT_LEVEL 0.01F   // -40 dBFS
+#define KT_CLICK_BENDS 20
 
 typedef struct kt_block_facts {
     double   sum, squares;
@@ -29,7 +38,7 @@ typedef struct kt_block_facts {
 // A group that holds an isolated spike: of at least KT_FAULT_LEVEL, and KT_CLICK_BENDS times the mean bend of the rest
 // of the group and of its two neighbours. A spike changes the bend at its own sample by its height and at the two
 // neighbours by half of that.
-static inline bool
+KT_DEVICE_CODE static inline bool
 kt_is_click(float spike, float bends, float bends_before, float bends_after)
 {
     const float mean = fmaxf(bends - 2 * spike, fmaxf(bends_before, bends_after)) / KT_GROUP_SAMPLES;
@@ -59,3 +68,8 @@ kt_zeros_last(const float *x)
 // Of 1 to KT_BLOCK_SAMPLES samples and their groups; zeros after them complete the last group. With one group the
 // neighbours' bends are its own.
 void kt_block_facts_of(const float *x, const kt_sample_group_t *groups, size_t samples, kt_block_facts_t *out);
+
+// The low band (kt_samples_ops_t, lowpass): of the sums of 16 samples, a low-pass of 200 Hz at 44.1 kHz; what folds
+// down from 490 Hz on is 60 dB down. The sums of KT_LOW_BAND_BEFORE samples before a group are in its value.
+enum { KT_LOW_BAND_BEFORE = (KT_LOWPASS_TAPS / KT_GROUP_SUMS - 1) * KT_GROUP_SAMPLES };
+void kt_low_band_taps(float taps[KT_LOWPASS_TAPS]);

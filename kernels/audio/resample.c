@@ -15,26 +15,41 @@ struct kt_resample {
     bool     finished;
 };
 
+static bool
+rates_are_right(uint32_t from_hz, uint32_t to_hz)
+{
+    return from_hz >= KT_RESAMPLE_LEAST_HZ && from_hz <= KT_RESAMPLE_MOST_HZ && to_hz >= KT_RESAMPLE_LEAST_HZ &&
+           to_hz <= KT_RESAMPLE_MOST_HZ;
+}
+
+// flags: what is added to the recipe. NULL: out of memory.
+static soxr_t
+resampler_of(uint32_t from_hz, uint32_t to_hz, soxr_datatype_t type, unsigned long flags)
+{
+    const soxr_io_spec_t      io      = soxr_io_spec(type, type);
+    const soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, flags);
+    const soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
+    soxr_error_t              error   = NULL;
+    soxr_t                    out     = soxr_create(from_hz, to_hz, 1, &error, &io, &quality, &runtime);
+    if (out && error) {
+        soxr_delete(out);
+        out = NULL;
+    }
+    return out;
+}
+
 kt_err_t
 kt_resample_new(kt_resample_t **self_p, uint32_t from_hz, uint32_t to_hz)
 {
-    if (from_hz < KT_RESAMPLE_LEAST_HZ || from_hz > KT_RESAMPLE_MOST_HZ || to_hz < KT_RESAMPLE_LEAST_HZ ||
-        to_hz > KT_RESAMPLE_MOST_HZ)
+    if (!rates_are_right(from_hz, to_hz))
         return KT_EINVAL;
     kt_resample_t *self = calloc(1, sizeof *self);
     if (!self)
         goto fail;
     self->from_hz = from_hz;
     self->to_hz   = to_hz;
-    if (from_hz != to_hz) {
-        const soxr_io_spec_t      io      = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
-        const soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
-        const soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
-        soxr_error_t              error   = NULL;
-        self->soxr                        = soxr_create(from_hz, to_hz, 1, &error, &io, &quality, &runtime);
-        if (!self->soxr || error)
-            goto fail;
-    }
+    if (from_hz != to_hz && !(self->soxr = resampler_of(from_hz, to_hz, SOXR_FLOAT32_I, 0)))
+        goto fail;
     *self_p = self;
     return KT_OK;
 fail:
@@ -152,6 +167,29 @@ kt_resample_finish(kt_resample_t *self, float *out, size_t capacity, size_t *n_o
     self->given += made;
     *n_out = made;
     return KT_OK;
+}
+
+kt_err_t
+kt_resample_in_double(uint32_t from_hz, uint32_t to_hz, const double *in, size_t n_in, double *out, size_t n_out)
+{
+    if (!rates_are_right(from_hz, to_hz) || from_hz == to_hz)
+        return KT_EINVAL;
+    soxr_t soxr = resampler_of(from_hz, to_hz, SOXR_FLOAT64_I, SOXR_DOUBLE_PRECISION);
+    if (!soxr)
+        return KT_ENOMEM;
+    size_t made   = 0;
+    bool   failed = false, ended = false;
+    while (made < n_out && !ended && !failed) {
+        size_t took = 0, got = 0;
+        failed = soxr_process(soxr, n_in > 0 ? in : NULL, n_in, &took, out + made, n_out - made, &got) != NULL;
+        ended  = n_in == 0 && got == 0;
+        in += took;
+        n_in -= took;
+        made += got;
+    }
+    soxr_delete(soxr);
+    memset(out + made, 0, (n_out - made) * sizeof *out);
+    return failed ? KT_ENOMEM : KT_OK;
 }
 
 void

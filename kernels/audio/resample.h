@@ -20,5 +20,10 @@ KT_MUST_USE kt_err_t kt_resample_push(kt_resample_t *self, const float *in, size
 // After the last push, repeatedly until *n_out == 0.
 KT_MUST_USE kt_err_t kt_resample_finish(kt_resample_t *self, float *out, size_t capacity, size_t *n_out);
 
+// All of `in` at once in double, by the same filter: what kt_resample gives is this, rounded to float on its way (1e-6
+// of full scale). out: n_out samples, zeros behind the stream's end. Different rates. KT_EINVAL, KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_resample_in_double(uint32_t from_hz, uint32_t to_hz, const double *in, size_t n_in, double *out,
+                                           size_t n_out);
+
 // Mean of the channels in float32, as librosa.to_mono (sum in channel order, then divided).
 void kt_to_mono(const float *interleaved, size_t frames, uint32_t channels, float *out);

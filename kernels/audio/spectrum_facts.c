@@ -4,6 +4,15 @@
 
 enum { OFFSET_BINS = 3, LOWEST_BIN = 8, REACH = 5 };
 
+uint32_t
+kt_spectrum_samples(uint32_t rate_hz)
+{
+    uint32_t n = 256;
+    while (2 * n <= 2 * (KT_SPECTRUM_BINS - 1) && 2 * n <= rate_hz * 0.13)
+        n *= 2;
+    return rate_hz < KT_SPECTRUM_LEAST_HZ ? 0 : n;
+}
+
 double
 kt_peak_position(size_t k, double before, double at, double after)
 {
@@ -55,7 +64,7 @@ kt_spectrum_facts_of(const float *powers, size_t bins, kt_spectrum_facts_t *out,
     double sum = 0;
     for (size_t k = 0; k < bins; k++)
         sum += powers[k];
-    *out = (kt_spectrum_facts_t){.sounds = kt_spectrum_sounds(sum, bins)};
+    *out = (kt_spectrum_facts_t){.sounds = sum >= KT_SPECTRUM_SILENCE * (double)(bins - 1)};
     if (!out->sounds)
         return;
     out->pitch = frame_pitch(powers, bins);

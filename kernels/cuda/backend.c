@@ -129,6 +129,8 @@ backend_keep(kt_gpu_context_t *self, size_t bytes, void **memory)
     if (!error)
         error = cudaMallocAsync(&made, bytes, self->keeper);
     if (!error)
+        error = cudaMemsetAsync(made, 0, bytes, self->keeper);
+    if (!error)
         error = cudaStreamSynchronize(self->keeper);
     if (error)
         return kt_gpu_failed(self, error, "memory for samples");
@@ -196,6 +198,8 @@ backend_close(kt_gpu_context_t **self_p)
         kt_cuda_plan_destroy(&self->plans[i].cuda);
         kt_plan_destroy(&self->plans[i].plan);
     }
+    for (size_t i = 0; i < KT_GPU_TAPS; i++)
+        (void)cudaFree(self->taps[i].taps);
     (void)cudaGetLastError();
     kt_gpu_nvml_close(&self->nvml);
     free(self);

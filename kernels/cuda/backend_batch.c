@@ -11,6 +11,7 @@ static const kt_gpu_launcher_t *const LAUNCHERS[KT_GPU_KINDS] = {
     [KT_GPU_IMAGE] = &kt_gpu_image_launcher,       [KT_GPU_CQT] = &kt_gpu_cqt_launcher,
     [KT_GPU_COLUMNS] = &kt_gpu_columns_launcher,   [KT_GPU_RISES] = &kt_gpu_rises_launcher,
     [KT_GPU_BASS] = &kt_gpu_bass_launcher,         [KT_GPU_CENTS] = &kt_gpu_cents_launcher,
+    [KT_GPU_SOURCE] = &kt_gpu_source_launcher,
 };
 
 static kt_err_t
@@ -91,7 +92,7 @@ copy_shares(const kt_gpu_job_t *job)
 {
     cudaError_t error = cudaSuccess;
     for (uint32_t i = 0; i < job->batch->n_parts && !error; i++)
-        if (job->batch->parts[i].share.kept && !job->batch->parts[i].share.in_place)
+        if (job->batch->parts[i].share.kept && !job->batch->parts[i].share.in_place && !job->batch->parts[i].share.made)
             error = copy_share(job, &job->batch->parts[i]);
     return error;
 }

@@ -1,6 +1,6 @@
 // The inside of a context: backend.c (devices, life), backend_batch.c (a batch's way through a slot, whatever its kind)
 // and one launcher per kind of work: backend_frames.c, backend_images.c, backend_cqt.c,
-// backend_columns.c, backend_bass.c, backend_cents.c.
+// backend_columns.c, backend_bass.c, backend_cents.c, backend_source.c.
 #pragma once
 
 #include "kernels/cuda/backend_nvml.h"
@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-enum { KT_GPU_PLANS = 16 };
+enum { KT_GPU_PLANS = 16, KT_GPU_TAPS = 16 };
 
 // Tables of one configuration; the least recently used one that no slot uses makes room for a new one.
 typedef struct kt_gpu_plan {
@@ -19,6 +19,13 @@ typedef struct kt_gpu_plan {
     uint64_t           used;      // when last: number of the batch
     uint32_t           refusals;  // launches that CUDA refused since the last one that it took
 } kt_gpu_plan_t;
+
+// A table of the resampler (kernels/audio/polyphase.h) on the device.
+typedef struct kt_gpu_taps {
+    uint32_t from_hz, to_hz;  // 0: this place is free
+    uint32_t phases, step, reach;
+    float   *taps;
+} kt_gpu_taps_t;
 
 typedef struct kt_gpu_lane {
     cudaStream_t    stream;
@@ -42,6 +49,7 @@ struct kt_gpu_context {
     uint32_t              processors;
     kt_gpu_lane_t         lanes[KT_GPU_SLOTS_MAX];
     kt_gpu_plan_t         plans[KT_GPU_PLANS];
+    kt_gpu_taps_t         taps[KT_GPU_TAPS];
     uint64_t              batches, pool_bytes, kept_bytes;
     cudaStream_t          keeper;  // memory of kept samples
     kt_gpu_nvml_t        *nvml;
@@ -56,8 +64,9 @@ typedef struct kt_gpu_job {
     size_t                side_bytes, work_bytes;           // the launcher's need
     size_t                side_at, out_at, work_at, bytes;  // offsets into the slab; input is at 0
     uint32_t              run_frames, n_runs, n_banks;      // of frames
-    size_t                rows_at;                          // within work: mel rows of rises, spectra of the bass
-    size_t                banks_at;                         // within side, behind the runs: tables
+    size_t                rows_at;  // within work: mel rows of rises, spectra of the bass, tiles
+                                    // of the true peak
+    size_t banks_at;                // within side, behind the runs: tables
 } kt_gpu_job_t;
 
 // The backend's half of a kind of work.
@@ -67,7 +76,8 @@ typedef struct kt_gpu_launcher {
     kt_err_t (*launch)(const kt_gpu_job_t *job);             // onto the lane's stream; KT_EIO: CUDA refused
 } kt_gpu_launcher_t;
 extern const kt_gpu_launcher_t kt_gpu_frontend_launcher, kt_gpu_chroma_launcher, kt_gpu_image_launcher,
-    kt_gpu_cqt_launcher, kt_gpu_columns_launcher, kt_gpu_rises_launcher, kt_gpu_bass_launcher, kt_gpu_cents_launcher;
+    kt_gpu_cqt_launcher, kt_gpu_columns_launcher, kt_gpu_rises_launcher, kt_gpu_bass_launcher, kt_gpu_cents_launcher,
+    kt_gpu_source_launcher;
 
 // Results of a section on the device; NULL: not wanted.
 static inline void *

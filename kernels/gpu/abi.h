@@ -60,6 +60,7 @@ typedef enum kt_gpu_kind_id {
     KT_GPU_RISES,
     KT_GPU_BASS,
     KT_GPU_CENTS,
+    KT_GPU_SOURCE,
     KT_GPU_KINDS
 } kt_gpu_kind_id_t;
 
@@ -124,8 +125,8 @@ typedef struct kt_gpu_backend {
                      char why[KT_GPU_WHY]);
     // After the last call of `state`. Waits for batches in flight, except on a device that failed.
     void (*close)(kt_gpu_context_t **self_p);
-    // Device memory for kept samples, beside that of the slots. Both are called by the thread that submits; no batch in
-    // flight uses what is dropped. KT_ENOMEM. NULL: the backend keeps nothing.
+    // Device memory for kept samples, zeros, beside that of the slots. Both are called by the thread that submits; no
+    // batch in flight uses what is dropped. KT_ENOMEM. NULL: the backend keeps nothing.
     kt_err_t (*keep)(kt_gpu_context_t *self, size_t bytes, void **memory);
     void (*drop)(kt_gpu_context_t *self, void *memory, size_t bytes);
     // Starts the batch and returns. KT_ENOMEM, KT_EINVAL (also: a kind that the backend lacks), KT_ESTATE: not started.

@@ -9,6 +9,8 @@
 #include "kernels/gpu/images.h"
 #include "kernels/gpu/private.h"
 #include "kernels/gpu/rises.h"
+#include "kernels/gpu/source.h"
+#include "kernels/isa.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +32,14 @@ typedef struct gpu_device {
     kt_gpu_kept_t      *mel;             // that pass's mel rows on the same GPU; NULL: none
     const float        *mel_rows;        // where the caller has them
     bool                mel_is_kept;     // they are there
+    kt_polyphase_t     *table;           // of the resampler, for pieces that a GPU failed at; NULL: not yet
+    struct {
+        kt_gpu_t      *gpu;           // of `kept`
+        kt_gpu_kept_t *kept;          // resampled mono of the stream's pieces; NULL: none
+        uint64_t       skip;          // samples of it before the stream's first
+        uint32_t       flying;        // pieces on their way that name it
+        bool           broken, over;  // a piece failed; it is to be dropped when none is on its way
+    } stream;
 } gpu_device_t;
 
 static gpu_device_t *
@@ -40,6 +50,7 @@ gpu_of(kt_device_t *device)
 
 // A request of one span. What failed is computed on the CPU (`compute`).
 struct kt_device_job {
+    gpu_device_t   *self;  // of a piece
     kt_gpu_t       *gpu;
     kt_gpu_ticket_t ticket;
     kt_err_t (*compute)(kt_device_t *cpu, kt_device_job_t *job);
@@ -52,6 +63,8 @@ struct kt_device_job {
     kt_rise_span_t     rise_span;
     kt_gpu_bass_t      bass;
     kt_gpu_cents_t     cents;
+    kt_source_opts_t   source_opts;
+    kt_gpu_source_t    source;
     kt_gpu_kept_t     *fills, *mel;  // the samples and mel rows that this request keeps; NULL: none
     kt_err_t           err;          // of post: it is not on its way
     kt_device_done_fn *done;
@@ -128,15 +141,41 @@ gpu_note(gpu_device_t *self, kt_err_t err)
     }
 }
 
+static kt_err_t
+compute_piece(kt_device_t *cpu, kt_device_job_t *job)
+{
+    (void)cpu;
+    return kt_source_compute(&job->source_opts, kt_device_isa(cpu)->loudness, &job->self->table, job->source.piece);
+}
+
+static void
+stream_drop(gpu_device_t *self)
+{
+    self->stream.over = self->stream.flying > 0;
+    if (!self->stream.over)
+        kt_gpu_drop(self->stream.gpu, &self->stream.kept);
+}
+
+// Ends what is kept; a stream's samples stay as long as pieces are on their way that bring them.
+static void
+forget_samples(gpu_device_t *self)
+{
+    self->is_kept     = false;
+    self->mel_is_kept = false;
+    if (self->kept && self->kept == self->stream.kept)
+        self->kept = NULL;
+    kt_gpu_drop(self->keeper, &self->kept);
+    kt_gpu_drop(self->keeper, &self->mel);
+}
+
 static void
 gpu_keep_samples(kt_device_t *device, bool keep)
 {
     gpu_device_t *self = gpu_of(device);
-    self->keeps        = keep;
-    self->is_kept      = false;
-    self->mel_is_kept  = false;
-    kt_gpu_drop(self->keeper, &self->kept);
-    kt_gpu_drop(self->keeper, &self->mel);
+    forget_samples(self);
+    self->keeps = keep;
+    if (!keep)
+        stream_drop(self);
 }
 
 static size_t
@@ -156,6 +195,20 @@ kept_samples(const gpu_device_t *self, const float *pcm, size_t n)
                                            : (kt_gpu_samples_t){0};
 }
 
+// Whether the span is what the pieces of the stream have brought: those are the samples that are kept, then.
+static bool
+stream_is_there(gpu_device_t *self, const kt_plan_t *plan, const kt_span_t *span)
+{
+    const kt_gpu_kept_t *kept = self->stream.kept;
+    if (!kept || !kept->memory || self->stream.broken || self->stream.over || self->gpu != self->stream.gpu ||
+        span->real_begin != kt_plan_opts(plan)->n_fft / 2 || span_samples(plan, span) > kept->bytes / sizeof(float))
+        return false;
+    self->keeper  = self->stream.gpu;
+    self->kept    = self->stream.kept;
+    self->is_kept = true;
+    return true;
+}
+
 // Of a first pass: its samples are kept, and its mel rows, if that is asked for and possible.
 static kt_gpu_samples_t
 keep_samples(gpu_device_t *self, const kt_plan_t *plan, const kt_span_t *span, const float *mel)
@@ -163,13 +216,18 @@ keep_samples(gpu_device_t *self, const kt_plan_t *plan, const kt_span_t *span, c
     const kt_frontend_opts_t *opts = kt_plan_opts(plan);
     if (!self->keeps || opts->hop > opts->n_fft)
         return kept_samples(self, span->pcm, span_samples(plan, span));
-    self->keeps    = false;
-    self->keeper   = self->gpu;
-    self->samples  = *span;
-    self->kept     = kt_gpu_keep(self->gpu, span_samples(plan, span) * sizeof(float));
-    self->mel_rows = mel;
+    self->keeps      = false;
+    self->samples    = *span;
+    self->mel_rows   = mel;
+    const bool there = stream_is_there(self, plan, span);
+    if (!there) {
+        self->keeper = self->gpu;
+        self->kept   = kt_gpu_keep(self->gpu, span_samples(plan, span) * sizeof(float));
+    }
     if (self->kept && mel && opts->n_mels % KT_GPU_ITEM_COLUMNS == 0)
         self->mel = kt_gpu_keep(self->gpu, span->frames * opts->n_mels * sizeof(float));
+    if (there)
+        return kept_samples(self, span->pcm, span_samples(plan, span));
     return (kt_gpu_samples_t){.kept = self->kept, .fills = true};
 }
 
@@ -183,7 +241,7 @@ gpu_begin_file(kt_device_t *device, bool may_leave)
     self->on_cpu    = false;
 }
 
-// The first request of a file: it is decided where the file is computed.
+// The first request of a file, or before it: it is decided where the file is computed.
 static void
 file_starts(gpu_device_t *self, const kt_plan_t *plan, size_t frames)
 {
@@ -322,6 +380,63 @@ gpu_begin_rises(kt_device_t *device, const kt_plan_t *plan, const kt_rise_span_t
     return KT_OK;
 }
 
+// A file of unknown length counts as one of four minutes.
+static bool
+gpu_takes_pieces(kt_device_t *device, const kt_plan_t *plan, const kt_source_opts_t *opts, double seconds, bool keeps)
+{
+    enum { TYPICAL_S = 240, SPARE_S = 1 };
+    gpu_device_t             *self = gpu_of(device);
+    const kt_frontend_opts_t *to   = kt_plan_opts(plan);
+    if (!kt_source_is_defined(opts) ||
+        kt_gpu_source_stride(opts) * (kt_source_frame_bytes(opts) + 1) > self->gpu->slot_in_bytes ||
+        (opts->channels + 1) * (uint64_t)kt_gpu_source_stride(opts) * sizeof(float) > KT_GPU_SOURCE_PLANES_MOST)
+        return false;
+    const size_t frames = (size_t)((seconds > 0 ? seconds : TYPICAL_S) * to->rate_hz / to->hop);
+    if (self->may_leave && !kt_gpu_takes_pieces(self->gpu, frames))
+        return false;
+    if (!self->plan)
+        file_starts(self, plan, frames);
+    if (self->on_cpu || !keeps || !(seconds > 0) || opts->to_hz != to->rate_hz || to->hop > to->n_fft)
+        return !self->on_cpu;
+    self->stream.gpu    = self->gpu;
+    self->stream.broken = false;
+    self->stream.kept =
+        kt_gpu_keep(self->gpu, ((size_t)((seconds + SPARE_S) * to->rate_hz) + 2 * to->n_fft) * sizeof(float));
+    self->stream.skip = to->n_fft / 2;
+    return true;
+}
+
+static kt_err_t
+gpu_begin_piece(kt_device_t *device, const kt_source_opts_t *opts, kt_source_piece_t *piece, kt_device_job_t **job_p)
+{
+    gpu_device_t    *self = gpu_of(device);
+    kt_device_job_t *job  = calloc(1, sizeof *job);
+    if (!job)
+        return KT_ENOMEM;
+    const bool keeps = self->stream.kept && !self->stream.over && self->gpu == self->stream.gpu;
+    job->self        = self;
+    job->gpu         = self->gpu;
+    job->compute     = compute_piece;
+    job->source_opts = *opts;
+    job->source      = (kt_gpu_source_t){&job->source_opts, piece, keeps ? self->stream.kept : NULL, self->stream.skip};
+    self->stream.flying += keeps;
+    self->stream.broken |= !keeps;
+    job_post(job, &kt_gpu_source_kind, &job->source, 1, job_p);
+    return KT_OK;
+}
+
+// A piece that named the stream's samples is over.
+static void
+stream_note(gpu_device_t *self, const kt_device_job_t *job, kt_err_t err)
+{
+    if (!job->source.kept)
+        return;
+    self->stream.flying--;
+    self->stream.broken |= err || job->source.kept->refused;
+    if (self->stream.over && self->stream.flying == 0)
+        stream_drop(self);
+}
+
 static kt_err_t
 gpu_begin_bass(kt_device_t *device, kt_bass_t *bass, const kt_bass_span_t *span, uint16_t *out, kt_device_job_t **job_p)
 {
@@ -375,6 +490,7 @@ gpu_end(kt_device_t *device, kt_device_job_t **job_p)
     kt_err_t         err  = job->err ? job->err : kt_gpu_ticket_await(job->gpu, &job->ticket);
     *job_p                = NULL;
     gpu_note(self, err);
+    stream_note(self, job, err);
     if (job->fills && job->fills == self->kept)
         self->is_kept = !err && job->fills->memory && !job->fills->refused;
     if (job->mel && job->mel == self->mel)
@@ -388,9 +504,12 @@ gpu_end(kt_device_t *device, kt_device_job_t **job_p)
 static void
 gpu_cancel(kt_device_job_t **job_p)
 {
-    if (!(*job_p)->err)
-        kt_gpu_ticket_cancel((*job_p)->gpu, &(*job_p)->ticket);
-    free(*job_p);
+    kt_device_job_t *job = *job_p;
+    if (!job->err)
+        kt_gpu_ticket_cancel(job->gpu, &job->ticket);
+    if (job->self)
+        stream_note(job->self, job, KT_ECANCELLED);
+    free(job);
     *job_p = NULL;
 }
 
@@ -519,6 +638,7 @@ gpu_destroy(kt_device_t *device)
     kt_gpus_detach(self->gpu);
     kt_device_destroy(&self->cpu);
     kt_gpu_cqt_tables_fini(&self->cqt_tables);
+    kt_polyphase_destroy(&self->table);
     free(self);
 }
 
@@ -531,6 +651,8 @@ static const kt_device_ops_t GPU_DEVICE = {.frontend         = gpu_frontend,
                                            .begin_rises      = gpu_begin_rises,
                                            .begin_bass       = gpu_begin_bass,
                                            .begin_cents      = gpu_begin_cents,
+                                           .takes_pieces     = gpu_takes_pieces,
+                                           .begin_piece      = gpu_begin_piece,
                                            .keep_samples     = gpu_keep_samples,
                                            .end              = gpu_end,
                                            .cancel           = gpu_cancel,

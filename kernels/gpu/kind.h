@@ -37,7 +37,7 @@ typedef struct kt_gpu_kind {
 } kt_gpu_kind_t;
 
 extern const kt_gpu_kind_t kt_gpu_frontend_kind, kt_gpu_chroma_kind, kt_gpu_image_kind, kt_gpu_cqt_kind,
-    kt_gpu_columns_kind, kt_gpu_rises_kind, kt_gpu_bass_kind, kt_gpu_cents_kind;
+    kt_gpu_columns_kind, kt_gpu_rises_kind, kt_gpu_bass_kind, kt_gpu_cents_kind, kt_gpu_source_kind;
 
 // Items of a whole request, from its first one on; the kind cuts nothing, the feeder does.
 typedef struct kt_gpu_request {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { ITEMS_LEAST = 256 };  // a smaller batch shows the latency of a launch
+enum { ITEMS_LEAST = 256 };  // a smaller batch shows the latency of a launch; but a piece of a stream is large
 
 uint32_t
 kt_gpu_pace_of(kt_gpu_t *self, const kt_gpu_batch_t *like)
@@ -35,24 +35,44 @@ kt_gpu_pace_note(kt_gpu_t *self, const kt_gpu_slot_t *slot)
     const int64_t now_us  = kt_clock_us();
     const int64_t from_us = slot->sent_us > self->ended_us ? slot->sent_us : self->ended_us;
     self->ended_us        = now_us;
-    if (slot->n_tickets && slot->batch.items >= ITEMS_LEAST)
+    const uint32_t least  = slot->batch.kind == KT_GPU_SOURCE ? 1 : ITEMS_LEAST;
+    if (slot->n_tickets && slot->batch.items >= least)
         kt_gpu_rate_add(&self->paces[slot->tickets[0]->pace].rate, (double)(now_us - from_us), slot->batch.items);
+}
+
+// With the lock. What waits, and is on the device.
+static bool
+queue_allows(const kt_gpu_t *self, size_t frames)
+{
+    kt_gpu_waiting_t waiting[KT_GPU_PACES];
+    for (size_t i = 0; i < KT_GPU_PACES; i++)
+        waiting[i] = (kt_gpu_waiting_t){.rate = self->paces[i].rate};
+    for (const kt_gpu_ticket_t *ticket = self->first; ticket; ticket = ticket->after)
+        waiting[ticket->pace].items += ticket->err ? 0 : (double)(ticket->request.items - ticket->ended);
+    return kt_gpu_choice(waiting, KT_GPU_PACES, &self->cpu, frames);
 }
 
 bool
 kt_gpu_takes_file(kt_gpu_t *self, size_t frames, bool may_refuse)
 {
-    kt_gpu_waiting_t waiting[KT_GPU_PACES];
     pthread_mutex_lock(&self->lock);
-    for (size_t i = 0; i < KT_GPU_PACES; i++)
-        waiting[i] = (kt_gpu_waiting_t){.rate = self->paces[i].rate};
-    for (const kt_gpu_ticket_t *ticket = self->first; ticket; ticket = ticket->after)
-        waiting[ticket->pace].items += ticket->err ? 0 : (double)(ticket->request.items - ticket->ended);
-    const bool takes = !may_refuse || self->lost || kt_gpu_choice(waiting, KT_GPU_PACES, &self->cpu, frames);
+    const bool takes = !may_refuse || self->lost || queue_allows(self, frames);
     self->files += takes;
     self->cpu_files += !takes;
     pthread_mutex_unlock(&self->lock);
     return takes;
+}
+
+bool
+kt_gpu_takes_pieces(kt_gpu_t *self, size_t frames)
+{
+    size_t waiting = 0;
+    pthread_mutex_lock(&self->lock);
+    const bool allows = queue_allows(self, frames / KT_GPU_PIECES_PART);
+    for (const kt_gpu_ticket_t *ticket = self->first; ticket; ticket = ticket->after)
+        waiting += ticket->like.kind == KT_GPU_SOURCE && !ticket->err ? ticket->request.items : 0;
+    pthread_mutex_unlock(&self->lock);
+    return allows && waiting < KT_GPU_PIECES_MOST;
 }
 
 void

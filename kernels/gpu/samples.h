@@ -28,6 +28,7 @@ typedef struct kt_gpu_share {
     int64_t        at;          // byte of `kept` at which they begin
     int64_t        begin, end;  // of `kept`: what is read outside is zeros
     bool           in_place;    // the kernels read them where they are; the input is room for the part's work
+    bool           made;        // with fills: the launch makes what is kept, and writes it below `end`
 } kt_gpu_share_t;
 
 // Of a part: its items of one section, which stay on the device as well. kept NULL: nothing does.

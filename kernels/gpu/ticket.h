@@ -51,4 +51,9 @@ KT_MUST_USE kt_err_t kt_gpu_run(kt_gpu_t *self, const kt_gpu_request_t *request)
 // false: the file is counted, and the GPU takes it. A GPU that is lost takes every file: the requests fail, which is
 // counted as a failure.
 bool kt_gpu_takes_file(kt_gpu_t *self, size_t frames, bool may_refuse);
+// Before the first piece of a file's stream, of so many frames of rows: false while so many pieces of others are on
+// their way that the file's would hold up who decodes it, or while the queue is long by what pieces save the processor,
+// a part of what rows do (choice.h). Its sound stays on the processor then, its rows may go to the GPU.
+enum { KT_GPU_PIECES_MOST = 16, KT_GPU_PIECES_PART = 5 };
+bool kt_gpu_takes_pieces(kt_gpu_t *self, size_t frames);
 void kt_gpu_note_cpu(kt_gpu_t *self, int64_t us, size_t frames);

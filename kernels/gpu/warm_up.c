@@ -1,5 +1,6 @@
 // A few frames of each kind of work when a node starts: what is needed at the first use is there, and an error of it is
 // in the log of the start.
+#include "common/assert.h"
 #include "common/log.h"
 #include "kernels/gpu/bass.h"
 #include "kernels/gpu/cents.h"
@@ -8,6 +9,7 @@
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/private.h"
 #include "kernels/gpu/rises.h"
+#include "kernels/gpu/source.h"
 #include "kernels/isa.h"
 
 #include <stdlib.h>
@@ -58,6 +60,33 @@ warm_init(warm_t *self, const kt_plan_t *plan)
     return err == KT_EINVAL ? KT_OK : err;
 }
 
+// The usual rates of sound.
+static const uint32_t RATES[] = {44100, 48000};
+
+// A few frames of stereo as a stream, whose samples are those of `pcm`.
+static kt_err_t
+warm_up_source(const warm_t *self, kt_gpu_t *gpu, uint32_t rate_hz)
+{
+    enum { STEREO = 2, HOPS = 64, SAMPLES = 4 };
+    const uint32_t         to_hz = kt_plan_opts(self->plan)->rate_hz;
+    float                  mono[FRAMES * SAMPLES];
+    double                 energy[HOPS * STEREO];
+    kt_peaks_t             peaks[STEREO];
+    kt_piece_facts_t      *facts = kt_piece_facts_new(rate_hz, STEREO);
+    const kt_source_opts_t opts  = {
+         .rate_hz = rate_hz, .channels = STEREO, .to_hz = to_hz, .loudness = true, .facts = true};
+    kt_source_piece_t piece = {
+        .pcm = self->pcm, .frames = FRAMES, .mono = mono, .energy = energy, .peaks = peaks, .facts = facts};
+    const kt_gpu_source_t  work = {.opts = &opts, .piece = &piece};
+    const kt_gpu_request_t one  = {&kt_gpu_source_kind, &work, 1};
+    kt_assert(kt_source_hops(rate_hz) <= HOPS && self->n >= FRAMES * STEREO);
+    kt_err_t err = facts ? KT_OK : KT_ENOMEM;
+    if (!err && kt_source_is_defined(&opts) && to_hz < SAMPLES * rate_hz)
+        err = kt_gpu_run(gpu, &one);
+    free(facts);
+    return err;
+}
+
 static void
 warm_up(warm_t *self, kt_gpu_t *gpu)
 {
@@ -88,6 +117,8 @@ warm_up(warm_t *self, kt_gpu_t *gpu)
     for (size_t k = 0; k < sizeof all / sizeof *all && !err; k++)
         if (all[k].items)
             err = kt_gpu_run(gpu, &all[k]);
+    for (size_t r = 0; r < sizeof RATES / sizeof *RATES && !err; r++)
+        err = warm_up_source(self, gpu, RATES[r]);
     if (err)
         kt_log_warn("GPU-WARM-UP",
                     "device=\"%s\" text=\"a first batch did not run: the processor computes what it refuses\"",

@@ -38,6 +38,9 @@ typedef struct kt_module {
     // The segment that closes next, with at least one frame: its samples and the rows of the first pass are there, and
     // nothing derived. Begins what a device computes of them, which `segment` waits for. NULL: not needed.
     kt_err_t (*begin)(void *state, const kt_segment_t *segment);
+    // What a device computed of a piece of the stream (kt_device_begin_piece), in order: of such a stream no samples
+    // are pushed to this module. NULL: it needs the samples.
+    kt_err_t (*piece)(void *state, const kt_source_piece_t *piece);
     // A closed segment with at least one frame, in order. NULL: not needed.
     kt_err_t (*segment)(void *state, const kt_segment_t *segment);
     // Const. A snapshot calls it in a copy of the process (node/run/snapshot.h); no module depends on that. A value

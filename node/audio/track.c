@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "kernels/audio/resample.h"
 #include "node/audio/modules.h"
+#include "node/audio/pieces.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -11,8 +12,10 @@
 #include <string.h>
 
 // Path of a sample: made finite -> modules that read the source -> mono -> resampled -> segment -> at the segment's
-// end the modules. Mono samples go to the resampler in blocks of fixed length and rows are computed in batches of fixed
-// frames, both counted from the stream's start, so the caller's chunks cannot change a bit.
+// end the modules. A device that takes the stream in pieces (kt_pieces) computes what modules that know pieces need of
+// them; the others read the source here. Mono samples go to the resampler in blocks of fixed length
+// and rows are computed in batches of fixed frames, both counted from the stream's start, so the caller's chunks cannot
+// change a bit.
 //
 // Past one segment (ten minutes; of a long film two and a half): tuning and the top_db floor are each segment's own;
 // mean, std, min and max are those of all frames; the median is the weighted median of the segments' quantiles
@@ -23,8 +26,10 @@ struct kt_analysis {
     void              *module[KT_MODULES];  // states; NULL: not requested
     bool               wanted[KT_MODULES];
     uint32_t           reads;
-    kt_segment_t      *segment;   // NULL: no module reads rows
-    kt_resample_t     *resample;  // NULL: the file has the analysis rate
+    kt_segment_t      *segment;          // NULL: no module reads rows
+    kt_resample_t     *resample;         // NULL: the file has the analysis rate, or a device resamples
+    kt_pieces_t       *pieces;           // NULL: no device takes the stream
+    bool               resampled_there;  // by the device, piece by piece
     size_t             segments;
     kt_segment_range_t range;
     uint64_t           pushed;               // frames of the stream, those before the range included
@@ -41,9 +46,6 @@ struct kt_analysis {
 };
 
 enum { BLOCK_FRAMES = 4096, RESAMPLED = 8192, RESAMPLED_SPARE = 64 };
-
-// Beyond this the square of a spectrum's value exceeds float32; only a damaged file has such samples.
-#define SAMPLE_LIMIT 1e12f
 
 static kt_err_t
 open_modules(kt_analysis_t *self)
@@ -84,6 +86,26 @@ open_models(kt_analysis_t *self)
     return kt_audio_models_new(&self->models, &opts);
 }
 
+static kt_piece_fn add_piece;
+
+// Whole streams alone: a range begins its filters and its segments in the middle of one.
+static kt_err_t
+open_pieces(kt_analysis_t *self)
+{
+    kt_source_opts_t opts = {.rate_hz = self->opts.rate_hz, .channels = self->opts.channels};
+    for (size_t m = 0; m < KT_MODULES; m++) {
+        opts.loudness |= self->wanted[m] && kt_modules[m] == &kt_module_loudness;
+        opts.facts |= self->wanted[m] && kt_modules[m] == &kt_module_quality;
+    }
+    const bool whole   = self->opts.first_segment == 0 && self->opts.segments == 0;
+    const bool at_once = self->opts.seconds > 0 && self->opts.seconds <= self->opts.segment_s;
+    if (!whole || (!opts.to_hz && !opts.loudness && !opts.facts) ||
+        !kt_device_takes_pieces(self->opts.device, self->opts.plan, &opts, self->opts.seconds, at_once))
+        return KT_OK;
+    self->resampled_there = opts.to_hz > 0;
+    return kt_pieces_new(&self->pieces, self->opts.device, &opts, add_piece, self);
+}
+
 static kt_err_t
 open_stream(kt_analysis_t *self)
 {
@@ -98,12 +120,12 @@ open_stream(kt_analysis_t *self)
     self->finite = calloc(self->block_frames * self->opts.channels, sizeof *self->finite);
     if (!self->finite)
         return KT_ENOMEM;
-    if (!self->reads)
-        return KT_OK;
+    kt_err_t err = open_pieces(self);
+    if (err || !self->reads)
+        return err;
 
-    kt_err_t err =
-        kt_segment_new(&self->segment, self->opts.plan, self->opts.device, self->opts.segment_s, self->reads);
-    if (!err && rate_hz != self->opts.rate_hz)
+    err = kt_segment_new(&self->segment, self->opts.plan, self->opts.device, self->opts.segment_s, self->reads);
+    if (!err && !self->resampled_there && rate_hz != self->opts.rate_hz)
         err = kt_resample_new(&self->resample, self->opts.rate_hz, rate_hz);
     if (err)
         return err;
@@ -157,6 +179,7 @@ kt_analysis_destroy(kt_analysis_t **self_p)
         if (self->module[m])
             kt_modules[m]->destroy(&self->module[m]);
     kt_audio_models_destroy(&self->models);
+    kt_pieces_destroy(&self->pieces);
     kt_segment_destroy(&self->segment);
     kt_resample_destroy(&self->resample);
     free(self->finite);
@@ -226,6 +249,39 @@ feed_segments(kt_analysis_t *self, const float *samples, size_t n)
     return KT_OK;
 }
 
+// A kt_piece_fn: what a device made of a piece.
+static kt_err_t
+add_piece(void *context, const kt_source_piece_t *piece)
+{
+    kt_analysis_t *self = context;
+    self->not_finite += piece->not_finite;
+    for (size_t m = 0; m < KT_MODULES; m++) {
+        kt_err_t err = self->wanted[m] && kt_modules[m]->piece ? kt_modules[m]->piece(self->module[m], piece) : KT_OK;
+        if (err)
+            return err;
+    }
+    if (!self->resampled_there)
+        return KT_OK;
+    const uint32_t to_hz = kt_plan_opts(self->opts.plan)->rate_hz;
+    const uint64_t end   = kt_polyphase_first(self->opts.rate_hz, to_hz, piece->first + piece->frames);
+    const size_t   n     = (size_t)(end - self->samples);
+    self->samples        = end;
+    return feed_segments(self, piece->mono, n);
+}
+
+// The last piece is over: kt_resample may count one more sample, which is zero then.
+static kt_err_t
+end_pieces(kt_analysis_t *self)
+{
+    const float  zero  = 0;
+    const double ratio = (double)kt_plan_opts(self->opts.plan)->rate_hz / self->opts.rate_hz;
+    kt_err_t     err   = kt_pieces_end(self->pieces);
+    if (err || !self->resampled_there || self->samples >= (uint64_t)ceil((double)self->pushed * ratio))
+        return err;
+    self->samples++;
+    return feed_segments(self, &zero, 1);
+}
+
 // The resampler's output, until it fills no whole buffer (while pushing) or is empty (at the end).
 static kt_err_t
 drain_resample(kt_analysis_t *self, const float *mono, size_t n, bool last)
@@ -270,16 +326,16 @@ make_finite(kt_analysis_t *self, const float *pcm, size_t count)
     for (; tail + LANES <= count; tail += LANES) {
         uint32_t here = 0;
         for (size_t lane = 0; lane < LANES; lane++)
-            here += !(fabsf(pcm[tail + lane]) <= SAMPLE_LIMIT);
+            here += !(fabsf(pcm[tail + lane]) <= KT_SAMPLE_LIMIT);
         bad += here;
     }
     for (; tail < count; tail++)
-        bad += !(fabsf(pcm[tail]) <= SAMPLE_LIMIT);
+        bad += !(fabsf(pcm[tail]) <= KT_SAMPLE_LIMIT);
     if (bad == 0)
         return pcm;
     for (size_t i = 0; i < count; i++)
-        self->finite[i] = fabsf(pcm[i]) <= SAMPLE_LIMIT ? pcm[i] : 0.0f;
-    self->not_finite += bad;
+        self->finite[i] = fabsf(pcm[i]) <= KT_SAMPLE_LIMIT ? pcm[i] : 0.0f;
+    self->not_finite += self->pieces ? 0 : bad;  // else the device counts them
     return self->finite;
 }
 
@@ -293,7 +349,7 @@ kt_analysis_push(kt_analysis_t *self, const float *pcm, size_t frames)
         some                = frames < some ? frames : some;
         const float *finite = make_finite(self, pcm, some * self->opts.channels);
         for (size_t m = 0; m < KT_MODULES; m++) {
-            if (!self->wanted[m] || !kt_modules[m]->push)
+            if (!self->wanted[m] || !kt_modules[m]->push || (self->pieces && kt_modules[m]->piece))
                 continue;
             int64_t  start = kt_clock_us();
             kt_err_t err   = kt_modules[m]->push(self->module[m], finite, some);
@@ -302,7 +358,14 @@ kt_analysis_push(kt_analysis_t *self, const float *pcm, size_t frames)
                 return err;
         }
 
-        if (self->segment) {
+        if (self->pieces) {
+            int64_t  start = kt_clock_us();
+            kt_err_t err   = kt_pieces_push(self->pieces, pcm, some);
+            self->stages.resample += kt_clock_us() - start;
+            if (err)
+                return err;
+        }
+        if (self->segment && !self->resampled_there) {
             int64_t start = kt_clock_us();
             kt_to_mono(finite, some, self->opts.channels, self->mono + self->n_mono);
             self->n_mono += some;
@@ -321,8 +384,12 @@ static kt_err_t
 end_stream(kt_analysis_t *self)
 {
     self->ended  = true;
-    kt_err_t err = flush_mono(self);
-    if (!err && self->resample)
+    kt_err_t err = self->pieces ? end_pieces(self) : KT_OK;
+    if (!err && !self->resampled_there)
+        err = flush_mono(self);
+    if (err || !self->segment)
+        return err;
+    if (self->resample)
         err = drain_resample(self, NULL, 0, true);
     if (err || self->samples == 0 || self->left == 0)
         return err;
@@ -352,7 +419,7 @@ kt_err_t
 kt_analysis_end(kt_analysis_t *self, kt_device_done_fn *done, void *context, bool *pending)
 {
     *pending     = false;
-    kt_err_t err = self->segment && !self->ended ? end_stream(self) : KT_OK;
+    kt_err_t err = (self->segment || self->pieces) && !self->ended ? end_stream(self) : KT_OK;
     if (err || !self->segment)
         return err;
     // From the return on, or even before it, the caller may go on in another thread.
@@ -365,7 +432,7 @@ kt_analysis_finish(kt_analysis_t *self, kt_document_t *document)
 {
     if (self->range.own > 0 || self->pushed > self->range.end)
         return KT_EINVAL;
-    kt_err_t err = self->segment ? close_stream(self) : KT_OK;
+    kt_err_t err = self->segment || self->pieces ? close_stream(self) : KT_OK;
     if (!err && self->opts.frames && !self->opts.each_segment && self->segments == 1)
         output_frames(self);
     for (size_t m = 0; m < KT_MODULES && !err; m++) {

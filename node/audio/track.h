@@ -24,6 +24,7 @@ typedef struct kt_analysis_opts {
     kt_device_t     *device;  // this thread's
     uint32_t         rate_hz, channels;
     uint32_t         segment_s;  // seconds of a full segment; 0: KT_SEGMENT_SECONDS
+    double           seconds;    // expected length of the stream; 0: unknown
     const char      *layout;     // FFmpeg's name of the speakers; NULL or "": unknown. Needed only by new
     uint32_t         options;    // kt_option_t bits; others cost nothing
     kt_model_set_t  *models;     // borrowed; NULL: none, models_absent says why

@@ -1,6 +1,7 @@
 // The audio track as a row of the table of tracks.
 #include "kernels/audio/resample.h"
 #include "node/audio/modules.h"
+#include "node/audio/pieces.h"
 #include "node/audio/track.h"
 #include "node/run/track.h"
 
@@ -42,7 +43,10 @@ audio_bytes(const kt_track_opts_t *opts, double seconds)
 {
     if (!has_sound(opts->media_info))
         return 0;
+    const kt_source_opts_t source = {
+        .rate_hz = opts->media_info->rate_hz, .channels = opts->media_info->channels, .loudness = true, .facts = true};
     return kt_analysis_bytes(kt_plan_opts(opts->plan), kt_audio_segment_seconds(opts->media_info), seconds) +
+           (kt_source_is_defined(&source) ? kt_pieces_bytes(&source) : 0) +
            kt_audio_models_bytes(opts->models, opts->options, seconds);
 }
 
@@ -73,6 +77,7 @@ audio_new(void **self_p, const kt_track_opts_t *opts)
         .rate_hz       = has_sound(media_info) ? media_info->rate_hz : 0,
         .channels      = has_sound(media_info) ? media_info->channels : 0,
         .segment_s     = kt_audio_segment_seconds(media_info),
+        .seconds       = media_info->duration_s,
         .layout        = media_info->layout,
         .options       = opts->options,
         .models        = opts->models,

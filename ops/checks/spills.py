@@ -101,9 +101,15 @@ def launch(kernel, arch="sm_90"):
     if "bass" in kernel:
         return (128 if "low" in kernel else 192), 0
     if "segments" in kernel:
-        return 128, padded(9 * 129 * 4) + padded(13 * 128 * 4)  # KT_SEGMENT_STRIDE
+        return 128, padded(9 * 128 * 4) + padded(13 * 128 * 4)
     if "maxima" in kernel:
         return 128, 0
+    if "weighting" in kernel:
+        return 512, 0
+    if "kt_spectra" in kernel:
+        return int(points[1]) // 8, 0
+    if "resample" in kernel:  # 44.1 kHz
+        return 128, 4 * (4 * 128 * 2 + 2 * 204)
     if "split_rows" in kernel:
         return 256, sum(map(padded, [4 * 8193, 40, 32 * 64, 2 * 32 * 7 * 4, 2 * 2 * 1431, 32 * 8 * 8, 8 * 128]))
     if "split_second" in kernel:

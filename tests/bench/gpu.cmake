@@ -20,7 +20,8 @@ set_tests_properties(gpu_bench_without_gpu PROPERTIES ENVIRONMENT KITHARA_SIM_DE
 file(GLOB gpu_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/gpu/*.c)
 list(FILTER gpu_sources EXCLUDE REGEX "/(device|gpus|load|cqt_tables|warm_up)\\.c$")
 add_library(kt_virtual_clock OBJECT gpu_node/virtual.c)
-add_executable(gpu_node_bench gpu_node/node.c gpu_node/device.c ${gpu_sources})
+add_executable(gpu_node_bench gpu_node/node.c gpu_node/device.c ${gpu_sources}
+    ${CMAKE_SOURCE_DIR}/kernels/audio/spectrum_facts.c)
 target_compile_options(gpu_node_bench PRIVATE -DKT_VIRTUAL -include ${CMAKE_CURRENT_SOURCE_DIR}/gpu_node/virtual.h)
 target_link_libraries(gpu_node_bench PRIVATE kt_virtual_clock kt_common m)
 add_test(NAME gpu_node_bench COMMAND gpu_node_bench --check)

@@ -17,3 +17,5 @@ void check_cuda_rises(bool all);    // check_cuda_rises.c: rises of mel rows
 void check_cuda_bass(bool all);     // check_cuda_bass.c: low values and rows of the bass
 void check_cuda_cents(bool all);    // check_cuda_cents.c: spectral peaks in cents
 void check_cuda_images(bool all);   // check_cuda_images.c: statistics of pictures
+void check_cuda_source(bool all);   // check_cuda_source.c: pieces of a stream at its own rate
+void check_cuda_quality(bool all);  // check_cuda_quality.c: facts of blocks and of spectra

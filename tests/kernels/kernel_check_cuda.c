@@ -55,10 +55,11 @@ static const struct {
     const char *name;
     void (*run)(bool all);
 } GROUPS[] = {
-    {"rows", check_all_rows},     {"edges", check_all_edges},      {"batches", check_batches},
-    {"segments", check_segments}, {"images", check_cuda_images},   {"traffic", check_all_traffic},
-    {"cqt", check_cuda_cqt},      {"columns", check_cuda_columns}, {"rises", check_cuda_rises},
-    {"bass", check_cuda_bass},    {"cents", check_cuda_cents},
+    {"rows", check_all_rows},        {"edges", check_all_edges},      {"batches", check_batches},
+    {"segments", check_segments},    {"images", check_cuda_images},   {"traffic", check_all_traffic},
+    {"cqt", check_cuda_cqt},         {"columns", check_cuda_columns}, {"rises", check_cuda_rises},
+    {"source", check_cuda_source},   {"bass", check_cuda_bass},       {"cents", check_cuda_cents},
+    {"quality", check_cuda_quality},
 };
 enum { N_GROUPS = sizeof GROUPS / sizeof *GROUPS };
 
@@ -118,7 +119,7 @@ main(int argc, char **argv)
     if (!read_options(argc, argv, &options)) {
         fprintf(stderr, "usage: kernel_check_cuda [--seeds N] [--first SEED] [--quick]\n"
                         "                         [--only "
-                        "rows|edges|batches|segments|images|traffic|cqt|columns|rises|bass|cents]\n");
+                        "rows|edges|batches|segments|images|traffic|cqt|columns|rises|source|bass|cents|quality]\n");
         return 2;
     }
     const cudaError_t error = gpu_probe(&devices);

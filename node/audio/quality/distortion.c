@@ -18,12 +18,12 @@ is_same_pitch(double bin, double other)
 }
 
 // The pitch of most frames is found by the majority vote of Boyer and Moore: one that is outvoted is replaced.
-void
-kt_tone_add(kt_tone_t *self, double pitch, const float *powers, size_t bins)
+bool
+kt_tone_vote(kt_tone_t *self, double pitch)
 {
     self->sounding++;
     if (pitch == 0)
-        return;
+        return false;
     if (self->votes == 0) {
         memset(self->powers, 0, sizeof self->powers);
         self->frames = 0;
@@ -31,10 +31,16 @@ kt_tone_add(kt_tone_t *self, double pitch, const float *powers, size_t bins)
     }
     if (!is_same_pitch(self->bin, pitch)) {
         self->votes--;
-        return;
+        return false;
     }
     self->votes++;
     self->frames++;
+    return true;
+}
+
+void
+kt_tone_add(kt_tone_t *self, const float *powers, size_t bins)
+{
     for (size_t k = 0; k < bins; k++)
         self->powers[k] += powers[k];
 }

@@ -34,11 +34,14 @@ line_power(const float *powers, size_t n_fft, double hz, double bin_hz)
     if (powers[peak] < powers[peak - 1] || powers[peak] < powers[peak + 1])
         return 0;
 
-    float  side[SIDE];
-    size_t n = 0;
-    for (size_t k = 0; k < n_fft / 2 && n < SIDE; k++) {
+    float        side[SIDE];
+    size_t       n       = 0;
+    const double nearest = 2, furthest = 7, edge = at - furthest / bin_hz - 1;
+    for (size_t k = edge > 0 ? (size_t)edge : 0; k < n_fft / 2 && n < SIDE; k++) {
         const double off = fabs((double)k - at) * bin_hz;
-        if (off >= 2 && off <= 7)
+        if ((double)k > at && off > furthest)
+            break;
+        if (off >= nearest && off <= furthest)
             side[n++] = powers[k];
     }
     qsort(side, n, sizeof *side, compare_floats);

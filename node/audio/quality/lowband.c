@@ -1,7 +1,7 @@
-// Sums of 16 samples, a low-pass of 32 taps (200 Hz at 44.1 kHz; what folds down from 490 Hz on is 60 dB down), every
-// fourth value kept. Rumble is the power below 16 Hz (fourth-order Butterworth), where there is no music: the power
-// that a fifth of all half seconds stay under, times 2.1 (the ratio of noise with a spectrum of 1/f), so that a thump
-// of the bass drum is not taken for noise; never more than the mean.
+// Sums of 16 samples, a low-pass of 32 taps (kt_low_band_taps), every fourth value kept. Rumble is the power below 16
+// Hz (fourth-order Butterworth), where there is no music: the power that a fifth of all half seconds stay under,
+// times 2.1 (the ratio of noise with a spectrum of 1/f), so that a thump of the bass drum is not taken for noise; never
+// more than the mean.
 #include "node/audio/quality/quality.h"
 
 #include <math.h>
@@ -26,20 +26,12 @@ init_butterworth(kt_butterworth_t *self, double k, double damping)
 void
 kt_lowband_init(kt_lowband_t *self, uint32_t rate_hz, uint64_t values)
 {
-    float sum = 0;
-    *self     = (kt_lowband_t){.low_rate_hz = (double)rate_hz / KT_GROUP_SAMPLES, .values = values};
+    *self = (kt_lowband_t){.low_rate_hz = (double)rate_hz / KT_GROUP_SAMPLES, .values = values};
     init_butterworth(&self->filter[0], tan(M_PI * fmin(16 / self->low_rate_hz, 0.25)), 1.8477590650225735);
     init_butterworth(&self->filter[1], tan(M_PI * fmin(16 / self->low_rate_hz, 0.25)), 0.7653668647301796);
     if (values > 0)
         self->in_window = values % half_second(self);
-    for (int i = 0; i < KT_LOWPASS_TAPS; i++) {
-        const double t = i - (KT_LOWPASS_TAPS - 1) / 2.0, cut = 0.125;  // of the rate of the sums
-        const double window = 0.54 - 0.46 * cos(2 * M_PI * (i + 0.5) / KT_LOWPASS_TAPS);
-        self->taps[i]       = (float)(window * sin(2 * M_PI * cut * t) / (M_PI * t));
-        sum += self->taps[i];
-    }
-    for (int i = 0; i < KT_LOWPASS_TAPS; i++)
-        self->taps[i] /= sum * (KT_GROUP_SAMPLES / KT_GROUP_SUMS);
+    kt_low_band_taps(self->taps);
 }
 
 static double
@@ -62,25 +54,44 @@ kt_lowband_values(kt_lowband_t *self, const kt_samples_ops_t *ops, const kt_samp
     memmove(self->sums, self->sums + n * KT_GROUP_SUMS, KEPT * sizeof *self->sums);
 }
 
-void
-kt_lowband_add(kt_lowband_t *self, float *values, size_t n)
+// Values of one half second, or fewer. Copies of the state: in registers.
+static void
+add_values(kt_lowband_t *self, float *values, size_t n)
 {
     enum { FILL = KT_LOWPASS_TAPS / KT_GROUP_SUMS };
-    const uint64_t half = half_second(self);
+    const double     slowest = 2 * self->low_rate_hz;
+    kt_butterworth_t once = self->filter[0], twice = self->filter[1];
+    double           mean = self->mean, window = self->window, sum = self->rumble;
     for (size_t g = 0; g < n; g++) {
         // Less the mean of all values so far, later of the last two seconds. While the filter fills there is no value.
         if (self->values++ < FILL) {
             values[g] = 0;
         } else {
-            self->mean += (values[g] - self->mean) / fmin((double)(self->values - FILL), 2 * self->low_rate_hz);
-            values[g] = (float)(values[g] - self->mean);
+            const double seen = (double)(self->values - FILL);
+            mean += (values[g] - mean) / (seen < slowest ? seen : slowest);
+            values[g] = (float)(values[g] - mean);
         }
+        const double rumble = filtered(&twice, filtered(&once, values[g]));
+        window += rumble * rumble;
+        sum += rumble * rumble;
+    }
+    self->filter[0] = once;
+    self->filter[1] = twice;
+    self->mean      = mean;
+    self->window    = window;
+    self->rumble    = sum;
+    self->in_window += n;
+}
 
-        const double rumble = filtered(&self->filter[1], filtered(&self->filter[0], values[g]));
-        self->window += rumble * rumble;
-        self->rumble += rumble * rumble;
-        if (++self->in_window < half)
-            continue;
+void
+kt_lowband_add(kt_lowband_t *self, float *values, size_t n)
+{
+    const uint64_t half = half_second(self);
+    for (size_t some; n > 0; n -= some, values += some) {
+        some = half - self->in_window < n ? (size_t)(half - self->in_window) : n;
+        add_values(self, values, some);
+        if (self->in_window < half)
+            return;
         kt_levels_add(&self->levels, (float)(self->window / (double)self->in_window));
         self->windows++;
         self->window    = 0;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = KT_BLOCK_SAMPLES, FRAMES = 16, LOWEST_RATE_HZ = 4000 };
+enum { BLOCK = KT_BLOCK_SAMPLES, FRAMES = KT_QUALITY_FRAMES };
 static const double HANN_POWER = 0.375;
 
 static void
@@ -29,12 +29,12 @@ quality_destroy(void **state)
     *state = NULL;
 }
 
-// The largest power of two that lasts no longer than `seconds`.
+// Of the hum: the largest power of two that lasts no longer than KT_HUM_SECONDS.
 static uint32_t
-window_samples(double rate_hz, double seconds, uint32_t most)
+low_samples(double low_hz)
 {
     uint32_t n = 256;
-    while (2 * n <= most && 2 * n <= rate_hz * seconds)
+    while (2 * n <= KT_LOWBAND_WINDOW && 2 * n <= low_hz * KT_HUM_SECONDS)
         n *= 2;
     return n;
 }
@@ -48,10 +48,8 @@ state_bytes(uint32_t n_fft)
 static kt_err_t
 quality_new(void **state, const kt_stream_t *stream)
 {
-    const double   SECONDS = 0.13;  // 4096 at 44.1 kHz; a frame never reaches the next one
-    const double   low_hz  = (double)stream->rate_hz / KT_GROUP_SAMPLES;
-    const uint32_t n_fft   = window_samples(stream->rate_hz, SECONDS, 2 * (KT_SPECTRUM_BINS - 1));
-    kt_quality_t  *self    = calloc(1, state_bytes(n_fft));
+    const uint32_t n_fft = kt_spectrum_samples(stream->rate_hz);
+    kt_quality_t  *self  = calloc(1, state_bytes(n_fft));
     if (!self)
         return KT_ENOMEM;
     self->rate_hz     = stream->rate_hz;
@@ -60,7 +58,7 @@ quality_new(void **state, const kt_stream_t *stream)
     self->ops         = kt_device_isa(stream->device)->samples;
     self->first_sound = UINT64_MAX;
     self->n_fft       = n_fft;
-    self->n_low       = window_samples(low_hz, KT_HUM_SECONDS, KT_LOWBAND_WINDOW);
+    self->n_low       = low_samples((double)stream->rate_hz / KT_GROUP_SAMPLES);
     self->own         = stream->range.own;
     self->end         = stream->range.end;
     self->done        = stream->range.from;
@@ -72,7 +70,7 @@ quality_new(void **state, const kt_stream_t *stream)
     }
 
     kt_err_t err = KT_OK;
-    if (stream->channels > 0 && stream->rate_hz >= LOWEST_RATE_HZ) {
+    if (stream->channels > 0 && n_fft > 0) {
         const kt_cpu_ops_t *ops  = kt_device_isa(stream->device)->rows;
         const size_t        bins = (n_fft > self->n_low ? n_fft : self->n_low) / 2 + 1;
         kt_noise_init(&self->noise, n_fft / 2);
@@ -98,25 +96,39 @@ scale_powers(float *powers, size_t n, uint32_t n_fft)
         powers[i] *= factor;
 }
 
+void
+kt_quality_powers(kt_quality_t *self, const float *samples, size_t frames)
+{
+    const size_t bins = self->n_fft / 2 + 1;
+    kt_power_spectra_rows(self->spectra, samples, frames, bins, self->rows);
+    scale_powers(self->rows, frames * bins, self->n_fft);
+}
+
+bool
+kt_quality_add_spectrum(kt_quality_t *self, const kt_spectrum_facts_t *facts, const float *bands)
+{
+    self->spectra_seen++;
+    if (!facts->sounds)
+        return false;
+    kt_noise_add(&self->noise, bands);
+    kt_band_add(&self->band, bands, self->n_fft / 2 + 1);
+    return kt_tone_vote(&self->tone, facts->pitch);
+}
+
 static void
 add_spectra_batch(kt_quality_t *self)
 {
     const size_t bins = self->n_fft / 2 + 1;
     if (self->gathered == 0)
         return;
-    kt_power_spectra_rows(self->spectra, self->batch, self->gathered, bins, self->rows);
-    scale_powers(self->rows, self->gathered * bins, self->n_fft);
+    kt_quality_powers(self, self->batch, self->gathered);
     for (size_t i = 0; i < self->gathered; i++) {
         const float        *powers = self->rows + i * bins;
         float              *bands  = self->rows + FRAMES * bins;
         kt_spectrum_facts_t facts;
         kt_spectrum_facts_of(powers, bins, &facts, bands);
-        self->spectra_seen++;
-        if (!facts.sounds)
-            continue;
-        kt_noise_add(&self->noise, bands);
-        kt_tone_add(&self->tone, facts.pitch, powers, bins);
-        kt_band_add(&self->band, bands, bins);
+        if (kt_quality_add_spectrum(self, &facts, bands))
+            kt_tone_add(&self->tone, powers, bins);
     }
     self->gathered = 0;
 }
@@ -144,14 +156,15 @@ gather_frames(kt_quality_t *self, size_t frames)
 
 // Where the first and the last sample above -60 dBFS of any channel is.
 static void
-add_sound(kt_quality_t *self, const kt_block_facts_t *facts)
+add_sound(kt_quality_t *self, const kt_block_t *blocks)
 {
     uint16_t first = KT_BLOCK_SILENT, last = 0;
     for (uint32_t c = 0; c < self->used; c++) {
-        if (facts[c].first_sound == KT_BLOCK_SILENT)
+        const kt_block_facts_t *facts = blocks[c].facts;
+        if (facts->first_sound == KT_BLOCK_SILENT)
             continue;
-        first = facts[c].first_sound < first ? facts[c].first_sound : first;
-        last  = facts[c].last_sound > last ? facts[c].last_sound : last;
+        first = facts->first_sound < first ? facts->first_sound : first;
+        last  = facts->last_sound > last ? facts->last_sound : last;
     }
     if (first == KT_BLOCK_SILENT)
         return;
@@ -160,30 +173,41 @@ add_sound(kt_quality_t *self, const kt_block_facts_t *facts)
         self->first_sound = self->done + first;
 }
 
-// The first `frames` frames of the block; zeros after them complete the last group.
-static void
-add_samples(kt_quality_t *self, size_t frames)
+void
+kt_quality_add_block(kt_quality_t *self, const kt_block_t blocks[2], double product)
 {
-    const size_t     groups = (frames + KT_GROUP_SAMPLES - 1) / KT_GROUP_SAMPLES;
-    kt_block_facts_t facts[2];
+    for (uint32_t c = 0; c < self->used; c++) {
+        kt_quality_channel_t *channel = &self->channel[c];
+        kt_channel_facts_add(&channel->facts, self->ops, &blocks[c], self->rate_hz);
+        if (self->spectra)
+            kt_lowband_add(&channel->low, channel->window + self->low_gathered,
+                           (blocks[c].samples + KT_GROUP_SAMPLES - 1) / KT_GROUP_SAMPLES);
+    }
+    add_sound(self, blocks);
+    self->stereo.product += product;
+}
+
+void
+kt_quality_add_samples(kt_quality_t *self, size_t frames)
+{
+    const size_t      groups = (frames + KT_GROUP_SAMPLES - 1) / KT_GROUP_SAMPLES;
+    kt_sample_group_t of[2][KT_BLOCK_GROUPS];
+    kt_block_facts_t  facts[2];
+    kt_block_t        blocks[2];
     if (frames == 0)
         return;
     for (uint32_t c = 0; c < self->used; c++) {
         kt_quality_channel_t *channel = &self->channel[c];
         const float          *x       = channel->plane + 1;
-        kt_sample_group_t     out[KT_BLOCK_GROUPS];
-        self->ops->groups(x, groups, out);
-        kt_block_facts_of(x, out, frames, &facts[c]);
-        kt_channel_facts_add(&channel->facts, self->ops, &(kt_block_t){&facts[c], x, out, frames}, self->rate_hz);
-        if (!self->spectra)
-            continue;
-        float *values = channel->window + self->low_gathered;
-        kt_lowband_values(&channel->low, self->ops, out, groups, values);
-        kt_lowband_add(&channel->low, values, groups);
+        self->ops->groups(x, groups, of[c]);
+        kt_block_facts_of(x, of[c], frames, &facts[c]);
+        blocks[c] = (kt_block_t){&facts[c], x, of[c], frames};
+        if (self->spectra)
+            kt_lowband_values(&channel->low, self->ops, of[c], groups, channel->window + self->low_gathered);
     }
-    add_sound(self, facts);
-    if (self->used == 2)
-        self->stereo.product += self->ops->product(self->channel[0].plane + 1, self->channel[1].plane + 1, groups);
+    kt_quality_add_block(
+        self, blocks,
+        self->used == 2 ? self->ops->product(self->channel[0].plane + 1, self->channel[1].plane + 1, groups) : 0);
 }
 
 // The range's own samples begin: drops what was counted so far, which belongs to its neighbour, but not a spectrum that
@@ -209,29 +233,41 @@ quality_clear_counts(kt_quality_t *self)
         kt_noise_init(&self->noise, self->n_fft / 2);
 }
 
+// The mean spectrum of the channels for the hum.
+static void
+add_low_window(kt_quality_t *self)
+{
+    const size_t bins = self->n_low / 2 + 1;
+    for (uint32_t c = 0; c < self->used; c++)
+        kt_power_spectra_rows(self->low_spectra, self->channel[c].window, 1, bins, self->rows + c * bins);
+    for (size_t k = 0; k < bins && self->used == 2; k++)
+        self->rows[k] = (self->rows[k] + self->rows[bins + k]) / 2;
+    scale_powers(self->rows, bins, self->n_low);
+    kt_hum_add(&self->hum, self->rows, self->n_low, (double)self->rate_hz / KT_GROUP_SAMPLES);
+    self->low_gathered = 0;
+}
+
+void
+kt_quality_end_block(kt_quality_t *self)
+{
+    if (self->spectra)
+        self->low_gathered += KT_BLOCK_GROUPS;
+    if (self->spectra && self->low_gathered == self->n_low)
+        add_low_window(self);
+    self->done += BLOCK;
+}
+
 static void
 close_block(kt_quality_t *self)
 {
     if (self->done == self->own)
         quality_clear_counts(self);
-    add_samples(self, BLOCK);
-    if (self->spectra) {
+    kt_quality_add_samples(self, BLOCK);
+    if (self->spectra)
         gather_frames(self, BLOCK);
-        self->low_gathered += KT_BLOCK_GROUPS;
-    }
-    if (self->spectra && self->low_gathered == self->n_low) {  // the mean spectrum of the channels for the hum
-        const size_t bins = self->n_low / 2 + 1;
-        for (uint32_t c = 0; c < self->used; c++)
-            kt_power_spectra_rows(self->low_spectra, self->channel[c].window, 1, bins, self->rows + c * bins);
-        for (size_t k = 0; k < bins && self->used == 2; k++)
-            self->rows[k] = (self->rows[k] + self->rows[bins + k]) / 2;
-        scale_powers(self->rows, bins, self->n_low);
-        kt_hum_add(&self->hum, self->rows, self->n_low, (double)self->rate_hz / KT_GROUP_SAMPLES);
-        self->low_gathered = 0;
-    }
     for (uint32_t c = 0; c < self->used; c++)
         memcpy(self->channel[c].plane, self->channel[c].plane + BLOCK, 2 * sizeof(float));
-    self->done += BLOCK;
+    kt_quality_end_block(self);
     self->filled = 1;
 }
 
@@ -247,6 +283,13 @@ quality_push(void *state, const float *pcm, size_t frames)
         if (self->filled == BLOCK + 1)
             close_block(self);
     }
+    return KT_OK;
+}
+
+static kt_err_t
+quality_piece(void *state, const kt_source_piece_t *piece)
+{
+    kt_quality_add_piece(state, piece);
     return KT_OK;
 }
 
@@ -298,7 +341,7 @@ quality_finish(const void *state, kt_document_t *document)
     if (end->used > 0) {
         if (end->spectra)
             gather_frames(end, end->filled);
-        add_samples(end, end->filled);
+        kt_quality_add_samples(end, end->filled);
         if (end->spectra)
             add_spectra_batch(end);
         end->done += end->filled;
@@ -323,6 +366,7 @@ const kt_module_t kt_module_quality = {
     .options = KT_OPTION_QUALITY,
     .new     = quality_new,
     .push    = quality_push,
+    .piece   = quality_piece,
     .finish  = quality_finish,
     .merge   = quality_merge,
     .destroy = quality_destroy,

@@ -16,7 +16,7 @@
 // --- samples.c: one channel, block by block
 typedef struct kt_block {
     const kt_block_facts_t  *facts;
-    const float             *x;
+    const float             *x;        // NULL: they are not needed
     const kt_sample_group_t *groups;   // of x
     size_t                   samples;  // KT_BLOCK_SAMPLES; fewer in the last block, whose last group zeros complete
 } kt_block_t;
@@ -38,6 +38,7 @@ typedef struct kt_channel_facts {
     uint64_t       dropouts, clicks;
 } kt_channel_facts_t;
 void kt_channel_facts_init(kt_channel_facts_t *self);
+bool kt_channel_facts_needs_samples(const kt_channel_facts_t *self, const kt_block_facts_t *block);
 void kt_channel_facts_add(kt_channel_facts_t *self, const kt_samples_ops_t *ops, const kt_block_t *block,
                           uint32_t rate_hz);
 void kt_channel_facts_clear_counts(kt_channel_facts_t *self);
@@ -102,7 +103,10 @@ typedef struct kt_tone {
     uint32_t frames, sounding;
     double   powers[KT_SPECTRUM_BINS];
 } kt_tone_t;
-void kt_tone_add(kt_tone_t *self, double pitch, const float *powers, size_t bins);
+// Of each frame that sounds. True: its powers are to be added; if frames is 1 now, those of earlier frames count no
+// more.
+bool kt_tone_vote(kt_tone_t *self, double pitch);
+void kt_tone_add(kt_tone_t *self, const float *powers, size_t bins);
 // Two parts of a stream: their spectra together where they hold one tone, else those of the more frequent one.
 void kt_tone_merge(kt_tone_t *self, const kt_tone_t *more);
 bool kt_tone_thd(const kt_tone_t *self, size_t bins, double *thd);  // false: no tone lasts

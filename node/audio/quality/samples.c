@@ -71,12 +71,18 @@ add_group_tops(kt_flat_tops_t *self, const kt_samples_ops_t *ops, const float *x
         add_runs(self, x, n, sign, self->peak > 0 && highest >= least ? ops->reach(x, sign, least) : 0);
 }
 
+static bool
+reaches_peak(const kt_flat_tops_t *self, float highest)
+{
+    return self->peak > 0 ? highest >= self->peak - 1e-4F * self->peak : highest > 0;
+}
+
 // Above: highest and sign are those of the block's samples; below: likewise of their negatives. A block that does not
 // reach the peak only ends a run.
 static void
 add_tops(kt_flat_tops_t *self, const kt_samples_ops_t *ops, const kt_block_t *block, float highest, float sign)
 {
-    if (self->peak > 0 ? highest < self->peak - 1e-4F * self->peak : highest <= 0) {
+    if (!reaches_peak(self, highest)) {
         if (self->run > 0)
             end_top(self, sign * block->facts->ends[0]);
         self->before = sign * block->facts->ends[1];
@@ -120,19 +126,31 @@ add_group_gaps(kt_channel_facts_t *self, const float *x, const kt_sample_group_t
     self->level = level;
 }
 
+static bool
+is_silent(const kt_block_facts_t *block)
+{
+    return block->low == 0 && block->high == 0;
+}
+
 // In a block where no group begins or ends with 32 zeros no gap ends, but for one that began in the block before.
+static bool
+may_end_gap(const kt_channel_facts_t *self, const kt_block_facts_t *block)
+{
+    return !is_silent(block) && (block->has_zeros || self->zeros >= KT_GROUP_SAMPLES / 2);
+}
+
 static void
 add_gaps(kt_channel_facts_t *self, const kt_block_t *block, uint32_t rate_hz)
 {
     const kt_block_facts_t *facts = block->facts;
     const size_t            n     = (block->samples + KT_GROUP_SAMPLES - 1) / KT_GROUP_SAMPLES;
-    if (facts->low == 0 && facts->high == 0) {
+    if (is_silent(facts)) {
         if (self->zeros == 0)
             self->gap_level = self->level;
         self->zeros += n * KT_GROUP_SAMPLES;
         return;
     }
-    if (facts->has_zeros || self->zeros >= KT_GROUP_SAMPLES / 2) {
+    if (may_end_gap(self, facts)) {
         for (size_t g = 0; g < n; g++)
             add_group_gaps(self, block->x + g * KT_GROUP_SAMPLES, &block->groups[g], rate_hz);
         return;
@@ -162,6 +180,13 @@ void
 kt_channel_facts_init(kt_channel_facts_t *self)
 {
     *self = (kt_channel_facts_t){.tops = {{.before = INFINITY}, {.before = INFINITY}}};  // nothing steps into run one
+}
+
+bool
+kt_channel_facts_needs_samples(const kt_channel_facts_t *self, const kt_block_facts_t *block)
+{
+    return reaches_peak(&self->tops[0], block->high) || reaches_peak(&self->tops[1], -block->low) ||
+           may_end_gap(self, block);
 }
 
 void

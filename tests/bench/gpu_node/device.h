@@ -13,6 +13,7 @@ typedef struct gpu_profile {
                                                        // constant-Q
     double   columns_ns;                               // a frame: statistics of all columns of a song
     double   bass_ns, cents_ns;                        // a row of the bass; a frame whose peaks are counted in cents
+    double   piece_us;                                 // a piece of stereo at the file's rate
     uint64_t memory_bytes;
 } gpu_profile_t;
 

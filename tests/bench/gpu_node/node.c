@@ -8,6 +8,7 @@
 //   gpu_node_bench --check    exit 1 where a node of 16 or 64 cores is slower with a GPU than without
 #include "common/clock.h"
 #include "common/log.h"
+#include "kernels/audio/piece_facts.h"
 #include "kernels/gpu/cents.h"
 #include "kernels/gpu/columns.h"
 #include "kernels/gpu/cqt.h"
@@ -21,14 +22,17 @@
 
 enum { WORKERS_MOST = 64, FILE_S = 240, WARM_US = 3000000, MEASURE_US = 10000000, TURN_US = 400000 };
 
-// Core time of a file of four minutes by performance.md, ms: up to where its samples are all there (opened, decoded,
-// resampled; loudness, quality), what the rises of the rhythm's finer rows need first, and the rest; what the device
-// takes over (rows, chroma, finer rows; their rises; constant-Q; summaries; the bass, the key's peaks), and what it
-// costs instead: constant-Q's table of a tuning.
-static const double BEFORE_MS = 4 * 60.7, FINE_MS = 4 * 0.3, AFTER_MS = 4 * 10.2,
-                    DEVICE_MS = 4 * (12.0 + 1.7 + 6.0 + 6.0 + 4.1), TABLE_MS = 0.4;
+// Core time of a file of four minutes by performance.md, ms: until it is decoded; on its samples beside that
+// (resampled; loudness and true peak; quality), what is left of these where the device takes pieces of the stream
+// (resampling; by instructions a quarter of quality); what the rises of the rhythm's finer rows need first, and the
+// rest; what the device takes over (rows, chroma, finer rows; their rises; constant-Q; summaries; the bass, the key's
+// peaks), and what it costs instead: constant-Q's table of a tuning.
+static const double DECODE_MS = 4 * 39, SOURCE_MS = 4 * (8.0 + 6.5 + 6.0), PIECES_MS = 4 * (8.0 + 1.4),
+                    FINE_MS = 4 * 0.3, AFTER_MS = 4 * 10.2, DEVICE_MS = 4 * (12.0 + 1.7 + 6.0 + 6.0 + 4.1),
+                    TABLE_MS = 0.4;
 // What further parts on the device would save of those (print_moved); 0: they are where they are now.
 static double less_before_ms;
+static bool   is_resampled_there;
 // Copies to and from pinned memory, bytes a microsecond.
 static const double COPY_RATE = 8000;
 
@@ -80,9 +84,17 @@ static pass_t MEL_COLUMNS = {KIND(KT_GPU_COLUMNS), COLUMNS_BYTES, COLUMNS_BYTES,
               COLUMNS     = {
                       KIND(KT_GPU_COLUMNS), COLUMNS_BYTES, COLUMNS_BYTES, 8 * (40 + 257 * 4), SONG_ITEMS - MEL_ITEMS, 0, 0};
 
-enum { SUMS_BYTES = 64 };
-// Samples at the file's rate, a tenth of a second of two channels an item; none: no part on the device reads them.
-static pass_t PCM = {KIND(KT_GPU_FRONTEND), 0, 0, SUMS_BYTES, 0, 0, 0};
+// A piece of the stream: stereo in float at 44.1 kHz with its margins (kernels/audio/source.h); back come its facts,
+// peaks and the energies of 32 hops. A file's are sent while it is decoded, as node/audio/pieces.c does it.
+enum {
+    PIECE_BYTES  = 2 * 4 * (KT_SOURCE_FRAMES + 6208 + 64),
+    SUMS_BYTES   = 16 * 34,
+    PIECES       = (FILE_S * 44100 + KT_SOURCE_FRAMES - 1) / KT_SOURCE_FRAMES,
+    PIECE_PLACES = 3  // on their way
+};
+// Pieces of a request: one in the node, four in --check, which would take several minutes else.
+static uint32_t at_once = 1;
+static pass_t   PIECE   = {KIND(KT_GPU_SOURCE), PIECE_BYTES, PIECE_BYTES, SUMS_BYTES, 1, 0, 0};
 
 static void
 describe(const void *work, kt_gpu_batch_t *out)
@@ -165,8 +177,8 @@ typedef enum way {
 enum { PASSES = 7 };  // that are begun at once
 typedef struct file {
     kt_gpu_ticket_t ticket[PASSES];
-    kt_gpu_ticket_t pcm_ticket;
-    work_t          first, second, fine, cqt, bass, cents, mel, columns, pcm;
+    kt_gpu_ticket_t piece_ticket[PIECE_PLACES];
+    work_t          first, second, fine, cqt, bass, cents, mel, columns, piece;
     struct node    *node;
     struct file    *next;
 } file_t;
@@ -247,23 +259,38 @@ await_pass(kt_gpu_t *gpu, kt_gpu_ticket_t *ticket)
         abort();
 }
 
-// The samples of the first pass stay on the device for the other ones, where there is room.
+// The file is decoded, and its pieces go to the device.
+static void
+send_pieces(kt_gpu_t *gpu, file_t *file)
+{
+    file->piece             = (work_t){.pass = &PIECE};
+    const uint32_t requests = (PIECES + at_once - 1) / at_once;
+    for (uint32_t i = 0; i < requests; i++) {
+        if (i >= PIECE_PLACES)
+            await_pass(gpu, &file->piece_ticket[i % PIECE_PLACES]);
+        // What is decoded is gathered for the request.
+        cores_use(1000 * (DECODE_MS + PIECES_MS - less_before_ms) / requests + at_once * PIECE.next_bytes / COPY_RATE,
+                  false);
+        post_pass(gpu, &file->piece_ticket[i % PIECE_PLACES], &file->piece, at_once, NULL, NULL);
+    }
+    for (uint32_t i = 0; i < PIECE_PLACES; i++)
+        await_pass(gpu, &file->piece_ticket[(requests + i) % PIECE_PLACES]);
+}
+
+// The samples of the first pass stay on the device for the other ones, and so do its mel rows, where there is room.
 static void
 post_first(kt_gpu_t *gpu, file_t *file, kt_gpu_done_fn *done)
 {
     kt_gpu_kept_t *kept = kt_gpu_keep(gpu, (size_t)FIRST.frames * FIRST.next_bytes);
     kt_gpu_kept_t *mel  = kt_gpu_keep(gpu, (size_t)FIRST.frames * MEL_ROW_BYTES);
-    file->first   = (work_t){&FIRST, kept, PCM.item_bytes <= SUMS_BYTES, mel};  // resampled there: nothing is brought
-    file->second  = (work_t){.pass = &SECOND, .kept = kept};
-    file->fine    = (work_t){.pass = &FINE, .kept = kept};
-    file->cqt     = (work_t){.pass = &CQT, .kept = kept};
-    file->bass    = (work_t){.pass = &BASS, .kept = kept};
-    file->cents   = (work_t){.pass = &CENTS, .kept = kept};
-    file->mel     = (work_t){.pass = &MEL_COLUMNS, .kept = mel};
-    file->columns = (work_t){.pass = &COLUMNS};
-    file->pcm     = (work_t){.pass = &PCM};
-    if (PCM.frames)
-        post_pass(gpu, &file->pcm_ticket, &file->pcm, PCM.frames, NULL, NULL);
+    file->first         = (work_t){&FIRST, kept, !is_resampled_there, mel};
+    file->second        = (work_t){.pass = &SECOND, .kept = kept};
+    file->fine          = (work_t){.pass = &FINE, .kept = kept};
+    file->cqt           = (work_t){.pass = &CQT, .kept = kept};
+    file->bass          = (work_t){.pass = &BASS, .kept = kept};
+    file->cents         = (work_t){.pass = &CENTS, .kept = kept};
+    file->mel           = (work_t){.pass = &MEL_COLUMNS, .kept = mel};
+    file->columns       = (work_t){.pass = &COLUMNS};
     post_pass(gpu, &file->ticket[0], &file->first, FIRST.frames, done, file);
 }
 
@@ -273,8 +300,6 @@ static void
 file_finish(file_t *file)
 {
     kt_gpu_t *gpu = file->node->gpu;
-    if (PCM.frames)
-        await_pass(gpu, &file->pcm_ticket);
     post_pass(gpu, &file->ticket[0], &file->second, SECOND.frames, NULL, NULL);
     cores_use(1000 * TABLE_MS, false);
     post_pass(gpu, &file->ticket[1], &file->cqt, CQT.frames, NULL, NULL);
@@ -294,20 +319,29 @@ file_finish(file_t *file)
     file_done(file->node);
 }
 
-// Samples are there: the file rests while the device computes its rows. False: the processor computed it.
+// A file that begins, until it rests while the device computes its rows. False: the processor computed it. As
+// kernels/gpu/device.c: where the device takes pieces, the file's way is decided before them, else with the rows.
 static bool
-begin_rows(node_t *self, file_t *file)
+begin_file(node_t *self, file_t *file)
 {
-    if (!kt_gpu_takes_file(self->gpu, FIRST.frames, self->way == WAY_SHARED)) {
-        const int64_t start_us = kt_clock_us();
-        cores_use(1000 * DEVICE_MS, false);
-        kt_gpu_note_cpu(self->gpu, kt_clock_us() - start_us, FIRST.frames);
-        cores_use(1000 * (FINE_MS + AFTER_MS), false);
-        file_done(self);
-        return false;
+    const bool shared = self->way == WAY_SHARED;
+    const bool pieces = !shared || kt_gpu_takes_pieces(self->gpu, FIRST.frames);
+    bool       takes  = pieces && kt_gpu_takes_file(self->gpu, FIRST.frames, shared);
+    if (takes)
+        send_pieces(self->gpu, file);
+    else
+        cores_use(1000 * (DECODE_MS + SOURCE_MS), false);
+    takes = takes || (!pieces && kt_gpu_takes_file(self->gpu, FIRST.frames, shared));
+    if (takes) {
+        post_first(self->gpu, file, file_ready);
+        return true;
     }
-    post_first(self->gpu, file, file_ready);
-    return true;
+    const int64_t start_us = kt_clock_us();
+    cores_use(1000 * DEVICE_MS, false);
+    kt_gpu_note_cpu(self->gpu, kt_clock_us() - start_us, FIRST.frames);
+    cores_use(1000 * (FINE_MS + AFTER_MS), false);
+    file_done(self);
+    return false;
 }
 
 static void
@@ -330,9 +364,7 @@ park_file(node_t *self)
     self->free   = file->next;
     pthread_mutex_unlock(&self->lock);
     file->node = self;
-    // Samples are gathered for the request while they are decoded.
-    cores_use(1000 * (BEFORE_MS - less_before_ms) + (double)PCM.frames * PCM.next_bytes / COPY_RATE, false);
-    if (!begin_rows(self, file))
+    if (!begin_file(self, file))
         free_file(self, file);
 }
 
@@ -348,11 +380,11 @@ worker_main(void *argument)
             park_file(self);
             continue;
         }
-        cores_use(1000 * BEFORE_MS, false);
         if (self->way == WAY_CPU) {
-            cores_use(1000 * (DEVICE_MS + FINE_MS + AFTER_MS), false);
+            cores_use(1000 * (DECODE_MS + SOURCE_MS + DEVICE_MS + FINE_MS + AFTER_MS), false);
             file_done(self);
         } else if (self->way == WAY_SMALL) {
+            cores_use(1000 * (DECODE_MS + SOURCE_MS), false);
             run_pass(self->gpu, &FIRST, 256);
             run_pass(self->gpu, &FINE, 256);
             run_pass(self->gpu, &SECOND, SECOND.frames);
@@ -364,6 +396,7 @@ worker_main(void *argument)
             cores_use(1000 * (TABLE_MS + FINE_MS + AFTER_MS), false);
             file_done(self);
         } else {
+            send_pieces(self->gpu, &file);
             post_first(self->gpu, &file, NULL);
             await_pass(self->gpu, &file.ticket[0]);
             file_finish(&file);
@@ -523,21 +556,21 @@ print_workers(void)
 // nothing left of them but what is said: the most that moving them can give.
 typedef struct move {
     const char *what;
-    double      before_ms;        // less, per minute
-    double      pcm_mb, mono_mb;  // more, per minute: samples at the file's rate in; resampled ones out
-    bool        rows;             // all rows stay for their statistics, and similarity gets its bands
+    double      before_ms;  // less, per minute
+    bool        rows;       // all rows stay for their statistics, and similarity gets its bands
+    bool        halved;     // samples of 16 bits
+    bool        resampled;  // nothing is brought for the first pass; resampled samples come back
 } move_t;
 
 static void
 move_apply(const move_t *self)
 {
-    enum { TENTHS = 10 * FILE_S };
     less_before_ms += 4 * self->before_ms;
-    if (self->pcm_mb > 0) {
-        PCM.frames     = TENTHS;
-        PCM.next_bytes = PCM.first_bytes = (uint32_t)(self->pcm_mb * 1e6 / 600);
+    PIECE.next_bytes = PIECE.first_bytes = PIECE.next_bytes / (self->halved ? 2 : 1);
+    if (self->resampled) {
+        is_resampled_there = true;
+        PIECE.item_bytes += 4 * KT_SOURCE_FRAMES / 2;
     }
-    PCM.item_bytes = self->mono_mb > 0 ? (uint32_t)(self->mono_mb * 1e6 / 600) : PCM.item_bytes;
     if (self->rows) {
         FIRST.item_bytes    = 28 + 128;  // scalars, mel in 32 bands
         COLUMNS.first_bytes = COLUMNS.next_bytes = 32;
@@ -548,12 +581,10 @@ static void
 print_moved(void)
 {
     static const move_t MOVES[] = {
-        {"as it is", 0, 0, 0, false},
-        {"of mel rows 32 bands come back", 0, 0, 0, true},
-        {"loudness, true peak: 6.5 ms", 6.5, 21.2, 0, false},
-        {"quality: 5.7 of 7.2 ms", 5.7, 0, 0, false},
-        {"the same with samples of 16 bits", 0, 10.6, 0, false},
-        {"resampling: 8 ms, and 5.3 MB of its samples back", 8, 0, 5.3, false},
+        {"as it is", 0, false, false, false},
+        {"of mel rows 32 bands come back", 0, true, false, false},
+        {"samples of 16 bits", 0, false, true, false},
+        {"resampling: 8 ms, and 5.3 MB of its samples back", 8, false, false, true},
     };
     const double cpu = node_run(WAY_CPU, NULL, 16, 16).files_s;
     printf("| on the device too, with all above | L4: ratio | H200: ratio | MB in | MB out |\n"
@@ -575,6 +606,7 @@ check(void)
         size_t cores, workers;
     } NODES[]  = {{16, 1}, {16, 16}, {16, 40}, {64, 64}};
     bool right = true;
+    at_once    = 4;
     for (size_t n = 0; n < sizeof NODES / sizeof *NODES; n++) {
         const double cpu = node_run(WAY_CPU, NULL, NODES[n].cores, NODES[n].workers).files_s;
         for (size_t p = 0; p < GPU_PROFILES_COUNT; p++) {
@@ -609,6 +641,7 @@ main(int argc, char **argv)
 {
     kt_log_setup(KT_LOG_ERROR, KT_LOG_TEXT, "gpu_node_bench");
     CQT.table_bytes = sizeof(kt_gpu_cqt_table_t);
+    PIECE.item_bytes += (uint32_t)kt_piece_facts_bytes(44100, 2);
     CQT.first_bytes = (uint32_t)(sizeof(kt_gpu_cqt_table_t) + kt_gpu_cqt_samples(1024, 512, 0, 1) * sizeof(float));
     if (argc > 1 && strcmp(argv[1], "--check") == 0)
         return check() ? 0 : 1;

@@ -11,6 +11,7 @@
 #include "kernels/gpu/images.h"
 #include "kernels/gpu/private.h"
 #include "kernels/gpu/rises.h"
+#include "kernels/gpu/source.h"
 #include "kernels/isa.h"
 
 #include <criterion/criterion.h>
@@ -278,11 +279,36 @@ compute_cents(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *
     kt_cents_counter_destroy(&counter);
 }
 
+static void
+compute_source(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch, const kt_gpu_layout_t *layout,
+               const kt_gpu_part_t *part)
+{
+    kt_gpu_source_config_t config;
+    kt_gpu_source_args_t   args;
+    kt_polyphase_t        *table = NULL;
+    memcpy(&config, batch->config, sizeof config);
+    memcpy(&args, part->args, sizeof args);
+    const kt_source_opts_t opts   = kt_gpu_source_opts(&config);
+    const bool             energy = batch->wanted >> KT_GPU_SOURCE_ENERGY & 1;
+    kt_source_piece_t      piece  = {
+              .pcm    = lane->in + part->in,
+              .first  = args.first,
+              .frames = args.frames,
+              .had    = kt_gpu_source_had(&opts, args.first),
+              .has    = args.has,
+              .mono   = opts.to_hz ? item_at(lane, batch, layout, KT_GPU_SOURCE_MONO, part->first) : NULL,
+              .energy = energy ? item_at(lane, batch, layout, KT_GPU_SOURCE_ENERGY, part->first) : NULL,
+              .peaks  = energy ? item_at(lane, batch, layout, KT_GPU_SOURCE_PEAKS, part->first) : NULL};
+    cr_assert_eq(kt_source_compute(&opts, kt_device_isa(self->cpu)->loudness, &table, &piece), KT_OK);
+    memcpy(item_at(lane, batch, layout, KT_GPU_SOURCE_NOT_FINITE, part->first), &piece.not_finite, sizeof(uint32_t));
+    kt_polyphase_destroy(&table);
+}
+
 static void (*const COMPUTE[KT_GPU_KINDS])(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch,
                                            const kt_gpu_layout_t *layout, const kt_gpu_part_t *part) = {
     [KT_GPU_FRONTEND] = compute_frames, [KT_GPU_CHROMA] = compute_frames,   [KT_GPU_IMAGE] = compute_images,
     [KT_GPU_CQT] = compute_cqt,         [KT_GPU_COLUMNS] = compute_columns, [KT_GPU_RISES] = compute_rises,
-    [KT_GPU_BASS] = compute_bass,       [KT_GPU_CENTS] = compute_cents,
+    [KT_GPU_BASS] = compute_bass,       [KT_GPU_CENTS] = compute_cents,     [KT_GPU_SOURCE] = compute_source,
 };
 
 static void

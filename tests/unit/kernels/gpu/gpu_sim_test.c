@@ -7,71 +7,15 @@
 #include "tests/unit/kernels/gpu/gpu_fixture.h"
 #include "tests/unit/kernels/gpu/gpu_kept.h"
 #include "tests/unit/kernels/gpu/gpu_pitch.h"
+#include "tests/unit/kernels/gpu/gpu_sim.h"
 #include "tests/unit/kernels/gpu/gpu_table.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FRAMES = 11, BREAK_ERROR = 719, BREAK_XID = 79 };
+enum { FRAMES = 11 };
 static const float LIMIT = 2e-5f;  // of the largest value of a row: CHROMA's in tests/kernels/tolerances.def
-#define LIBRARY KT_BINARY_DIR "/bin/libkithara-cuda-sim.so"
-
-static void *
-symbol(const char *name)
-{
-    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    cr_assert(library, "%s", dlerror());
-    void *found = dlsym(library, name);
-    cr_assert(found, "%s", name);
-    return found;
-}
-
-// Nothing that a GPU would punish, and nothing left behind.
-static void
-check_clean(void)
-{
-    size_t (*finish)(void) = (size_t(*)(void))(uintptr_t)symbol("cudasim_finish");
-    cr_assert_eq(finish(), 0);
-}
-
-static void
-break_after(const char *call, uint64_t n)
-{
-    void (*set)(const char *, uint64_t, int, int) =
-        (void (*)(const char *, uint64_t, int, int))(uintptr_t)symbol("cudasim_break_after");
-    set(call, n, BREAK_ERROR, BREAK_XID);
-}
-
-static kt_err_t
-try_open(kt_gpus_t **gpus, const kt_gpu_opts_t *opts, char why[KT_GPU_WHY])
-{
-    if (access(LIBRARY, R_OK))
-        cr_skip_test("no C++ compiler made the simulated device");
-    setenv("KITHARA_CUDA_LIBRARY", LIBRARY, 1);
-    kt_log_setup(KT_LOG_ERROR, KT_LOG_TEXT, "test");
-    return kt_gpus_open(gpus, opts, why);
-}
-
-static kt_gpus_t *
-open_sim(const char *seed, kt_gpu_opts_t opts)
-{
-    kt_gpus_t *gpus = NULL;
-    char       why[KT_GPU_WHY];
-    setenv("KITHARA_SIM_SEED", seed, 1);
-    opts.deadline_ms = 120000;
-    cr_assert_eq(try_open(&gpus, &opts, why), KT_OK, "%s", why);
-    return gpus;
-}
-
-static kt_gpus_info_t
-info_of(const kt_gpus_t *gpus)
-{
-    kt_gpus_info_t info;
-    kt_gpus_info(gpus, &info);
-    return info;
-}
 
 static void
 numbers_agree(const char *seed)
@@ -655,7 +599,7 @@ Test(gpu_sim, a_warm_up_takes_the_memory_and_shows_the_first_error)
     cr_assert(strstr(refusals[0], "the plan failed: cudaErrorInvalidDeviceFunction"), "%s", refusals[0]);
     cr_assert_eq(kt_gpus_warm_up(gpus, sound.plan), KT_OK);
     cr_assert_gt(info_of(gpus).pool_bytes, 0);
-    cr_assert_eq(info_of(gpus).batches, 7);
+    cr_assert_eq(info_of(gpus).batches, 9);
     cr_assert_eq(info_of(gpus).lost, 0);
     sound_free(&sound);
     kt_gpus_close(&gpus);

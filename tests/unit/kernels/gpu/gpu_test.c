@@ -11,6 +11,7 @@
 #include "tests/unit/kernels/gpu/gpu_fixture.h"
 #include "tests/unit/kernels/gpu/gpu_pitch.h"
 #include "tests/unit/kernels/gpu/gpu_rises.h"
+#include "tests/unit/kernels/gpu/gpu_stream.h"
 #include "tests/unit/kernels/gpu/gpu_table.h"
 
 enum { FRAMES = 40 };
@@ -260,6 +261,112 @@ Test(gpu, a_refused_bass_and_refused_cents_are_the_processors)
     free(want);
     free(got);
     kt_gpus_close(&gpus);
+}
+
+Test(gpu, pieces_of_a_stream_are_computed)
+{
+    kt_gpus_t *gpus = open_double(1, KT_GPU_DEFAULTS);
+    stream_t   cpu, made;
+    stream_run(&cpu, NULL);
+    stream_run(&made, gpus);
+    stream_same(&cpu, &made);
+    cr_assert_eq(made.info.replaced, 0);
+    cr_assert_eq(gpu_double.n_keeps, 2);  // for the pieces, and for the first pass
+    cr_assert_eq(gpu_double.batches[0].kind, KT_GPU_SOURCE);
+    stream_free(&cpu);
+    stream_free(&made);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, a_refused_piece_of_a_stream_is_the_processors)
+{
+    kt_gpus_t *gpus = open_double(1, KT_GPU_DEFAULTS);
+    stream_t   cpu, made;
+    stream_run(&cpu, NULL);
+    gpu_double.refuse = KT_EINVAL;
+    stream_run(&made, gpus);
+    stream_same(&cpu, &made);
+    cr_assert_eq(made.info.replaced, 1);
+    stream_free(&cpu);
+    stream_free(&made);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, a_lost_device_leaves_pieces_of_a_stream_to_the_processor)
+{
+    kt_gpus_t *gpus = open_double(1, KT_GPU_DEFAULTS);
+    stream_t   cpu, made;
+    stream_run(&cpu, NULL);
+    gpu_double.lose = 1;
+    stream_run(&made, gpus);
+    stream_same(&cpu, &made);
+    cr_assert_eq(made.info.replaced, 3);
+    stream_free(&cpu);
+    stream_free(&made);
+    kt_gpus_close(&gpus);
+}
+
+// While many pieces are on their way a file's sound stays on the processor, unless every file is to go to the GPU.
+Test(gpu, a_long_queue_of_pieces_leaves_the_sound_of_a_file_to_the_processor)
+{
+    static const float     pcm[32];
+    const kt_source_opts_t opts = {44100, 1, 0, KT_SAMPLES_F32, true, false};
+    kt_gpus_t             *gpus = open_double(1, KT_GPU_DEFAULTS);
+    kt_device_t           *busy = NULL, *next = NULL;
+    kt_plan_t             *plan = NULL;
+    kt_device_job_t       *job[KT_GPU_PIECES_MOST];
+    kt_source_piece_t      piece[KT_GPU_PIECES_MOST];
+    cr_assert_eq(kt_plan_new(&plan, &gpu_defaults), KT_OK);
+    cr_assert(kt_device_gpu(&busy, gpus, NULL) == KT_OK && kt_device_gpu(&next, gpus, NULL) == KT_OK);
+    gpu_double_hold(true);
+    for (size_t i = 0; i < KT_GPU_PIECES_MOST; i++) {
+        kt_device_begin_file(next, true);
+        cr_assert(kt_device_takes_pieces(next, plan, &opts, 0, false), "%zu are on their way", i);
+        piece[i] = (kt_source_piece_t){.pcm = pcm, .frames = 32};
+        cr_assert_eq(kt_device_begin_piece(busy, &opts, &piece[i], &job[i]), KT_OK);
+    }
+    kt_device_begin_file(next, true);
+    cr_assert_not(kt_device_takes_pieces(next, plan, &opts, 0, false));
+    kt_device_begin_file(next, false);
+    cr_assert(kt_device_takes_pieces(next, plan, &opts, 0, false));
+    gpu_double_hold(false);
+    for (size_t i = 0; i < KT_GPU_PIECES_MOST; i++)
+        cr_assert_eq(kt_device_end(busy, &job[i]), KT_OK);
+    kt_device_destroy(&busy);
+    kt_device_destroy(&next);
+    kt_plan_destroy(&plan);
+    kt_gpus_close(&gpus);
+}
+
+// Rates without a table of the resampler, more channels than planes have room for, or no room in a slot.
+Test(gpu, streams_that_the_kernels_lack_are_not_taken)
+{
+    static const struct {
+        kt_source_opts_t opts;
+        uint64_t         max_bytes;
+        bool             taken;
+    } CASES[] = {
+        {{44100, 2, 22050, KT_SAMPLES_F32, true, true}, 0, true},
+        {{44101, 2, 22050, KT_SAMPLES_F32, true, true}, 0, false},
+        {{44101, 2, 0, KT_SAMPLES_F32, true, true}, 0, true},
+        {{44100, 64, 22050, KT_SAMPLES_S16, true, true}, 0, false},
+        {{999, 1, 0, KT_SAMPLES_F32, true, true}, 0, false},
+        {{44100, 0, 22050, KT_SAMPLES_F32, true, true}, 0, false},
+        {{44100, 2, 22050, KT_SAMPLES_F32, true, true}, 8 << 20, false},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        kt_device_t  *device = NULL;
+        kt_plan_t    *plan   = NULL;
+        kt_gpu_opts_t opts   = KT_GPU_DEFAULTS;
+        opts.max_bytes       = CASES[i].max_bytes;
+        kt_gpus_t *gpus      = open_double(1, opts);
+        cr_assert_eq(kt_plan_new(&plan, &gpu_defaults), KT_OK);
+        cr_assert_eq(kt_device_gpu(&device, gpus, NULL), KT_OK);
+        cr_assert_eq(kt_device_takes_pieces(device, plan, &CASES[i].opts, 0, false), CASES[i].taken, "%zu", i);
+        kt_device_destroy(&device);
+        kt_plan_destroy(&plan);
+        kt_gpus_close(&gpus);
+    }
 }
 
 Test(gpu, constant_q_is_computed_whole_and_in_pieces)
