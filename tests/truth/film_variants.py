@@ -82,8 +82,8 @@ def blurred(w, h):
 
 def turned(degrees):
     """The pixels are turned and the display matrix turns them back."""
-    steps = {90: "transpose=cclock", 180: "hflip,vflip", 270: "transpose=clock"}
-    return lambda w, h: Plan(steps[degrees], (w, h), rotate=degrees)
+    steps = {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}
+    return lambda w, h: Plan(steps[degrees], (w, h) if degrees == 180 else (h, w), rotate=degrees, aspect=w / h)
 
 
 def anamorphic(across, down):
@@ -166,12 +166,15 @@ def make(path, to, plan, w, h):
                "-filter_complex", f"{graph},format=yuv420p[out]", "-map", "[out]", "-an", "-fps_mode", "passthrough",
                "-threads", "1", "-c:v", "libx264", "-preset", "ultrafast", "-qp", "18",
                "-video_track_timescale", "90000", "-f", "mp4"]
-    if plan.rotate:
-        command += ["-metadata:s:v:0", f"rotate={plan.rotate}"]
-    done = subprocess.run([*command, part], check=False)
-    if done.returncode == 0:
+    done = subprocess.run([*command, part], check=False).returncode == 0
+    if done and plan.rotate:  # only a copied stream gets a display matrix
+        coded = part.rename(to.with_suffix(".coded"))
+        done = subprocess.run(["ffmpeg", "-nostdin", "-y", "-v", "error", "-i", coded, "-c", "copy", "-f", "mp4",
+                               "-metadata:s:v:0", f"rotate={plan.rotate}", part], check=False).returncode == 0
+        coded.unlink()
+    if done:
         part.rename(to)
-    return done.returncode == 0
+    return done
 
 
 def labels_of(row, plan, name):

@@ -1,5 +1,7 @@
 #include "node/video/shots/bars.h"
 
+#include <stdlib.h>
+
 // A line that begins a bar has at most the first share of its pixels outside the level: a logo in it. A bar ends where
 // a line has more than the second: captions have less. Behind a bar is a line with at least the third.
 #define PLAIN_SHARE 0.1
@@ -12,6 +14,8 @@ static const double wait_s = 10;
 // Lines of the reduced planes. Thinner bars are less than one line of what is compared; opposite ones differ by
 // rounding and by how a film was framed. The picture between them has the third at least.
 enum { LEAST = 5, UNEQUAL_MOST = 4, PART_LEAST = 32 };
+// Of luma from picture to picture: bars fade with the film. A cut from black to white is 219.
+enum { FADE_MOST = 64 };
 
 static void
 restart(kt_shot_bars_axis_t *axis, double time_s)
@@ -104,10 +108,14 @@ take_lines(const kt_shot_bars_t *self, kt_shot_bars_axis_t *axis, const kt_yuv_t
 static bool
 axis_look(const kt_shot_bars_t *self, kt_shot_bars_axis_t *axis, const kt_yuv_t *yuv, kt_side_t first, double time_s)
 {
-    uint32_t lines[2];
-    bool     plain = is_plain(self, axis, yuv, first, lines);
+    uint32_t             lines[2];
+    bool                 plain  = is_plain(self, axis, yuv, first, lines);
+    const kt_edge_band_t before = axis->level;
     if (!plain && find_level(self, yuv, first, &axis->level)) {
         restart(axis, time_s);
+        // Bars that fade with the film go on; at once there is another picture.
+        if (abs(axis->level.low - before.low) > FADE_MOST)
+            axis->margin[0] = axis->margin[1] = 0;
         plain = is_plain(self, axis, yuv, first, lines);
     }
     if (plain)

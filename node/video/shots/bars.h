@@ -5,8 +5,8 @@
 // Bars are lines of one level on two opposite sides to about the same height, before lines that have other levels in
 // half of their length. They are left out as soon as they are seen, in a stream that has shown something there only
 // after they have been plain for ten seconds, and end with the picture that is not plain where they were; their level
-// may change. Text and logos do not end them: they cover less of a line. The part depends on the pictures up to now
-// alone. One thread.
+// may change as in a fade. Text and logos do not end them: they cover less of a line. The part depends on the pictures
+// up to now alone. One thread.
 #pragma once
 
 #include "node/video/shots/edge_lines.h"

@@ -233,6 +233,10 @@ Test(bars, bars_of_any_plain_level_are_left_out)
     cr_expect_not(show_part(5, 16, 0, 0, 0, 0));
     expect_part(42, 22, 118, 98);
     begin(false);
+    show_part(2, 90, 40, 20, 120, 100);
+    cr_expect(show_part(0, 16, 0, 0, 0, 0), "another picture");
+    expect_part(0, 0, WIDTH, HEIGHT);
+    begin(false);
     for (uint8_t level = 20; level < 70; level += 10)
         cr_expect_not(show_part(0, level, 0, 0, 0, 0), "a plain picture");
 }
