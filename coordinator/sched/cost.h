@@ -5,6 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Milliseconds, at least 1. From the declared duration; else from the declared size and the bit rate that is usual for
-// the format, by the file's extension in the input message; else that of a song of four minutes.
+// Milliseconds, at least 1, of sound or of a film by the file's extension in the input message. From the declared
+// duration; else from the declared size and the bit rate that is usual for the format; else that of four minutes.
 uint32_t kt_cost_ms(uint64_t declared_bytes, double declared_duration_s, const char *body, size_t body_bytes);

@@ -22,6 +22,14 @@ Test(cost, the_same_size_is_less_sound_in_a_format_that_does_not_compress)
     cr_assert(wav < flac && flac < mp3, "%u %u %u", wav, flac, mp3);
 }
 
+Test(cost, a_film_takes_longer_than_its_sound)
+{
+    const char *film = "{\"file_path\":\"/m/a.mkv\"}";
+    cr_assert_eq(kt_cost_ms(0, 100, film, strlen(film)), 6000);
+    cr_assert_eq(cost(50000000, film), 6000);
+    cr_assert_eq(cost(0, film), 14400);
+}
+
 Test(cost, what_is_not_known_counts_as_a_song)
 {
     cr_assert_eq(cost(0, "{\"file_path\":\"/m/a.mp3\"}"), 720);
