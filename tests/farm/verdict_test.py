@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -16,6 +17,7 @@ from farm import BIN, Farm, Process, wait_for  # noqa: E402
 from fleet_test import write_tone  # noqa: E402
 
 FILES = 12
+ROUNDS_S = 90
 NOBODY = 65534
 NO_FLAC = """
 #define _GNU_SOURCE
@@ -72,11 +74,14 @@ class Verdicts(unittest.TestCase):
         self.farm.wait_finished(self.submitted)
         self.assertEqual({job["state"] for job in self.farm.all_jobs()}, {"done"}, self.farm.all_jobs("&state=failed")[:2])
 
-    def analyse_until_drained(self, why, **how):
-        for _ in range(10):
+    def analyse_until(self, seen, **how):
+        """New files until it is seen: which node takes how many of them is chance."""
+        until = time.monotonic() + ROUNDS_S
+        while not seen() and time.monotonic() < until:
             self.analyse(**how)
-            if self.b()["drained_why"]:
-                break
+
+    def analyse_until_drained(self, why, **how):
+        self.analyse_until(lambda: self.b()["drained_why"], **how)
         self.assertRegex(self.b()["drained_why"] or "not drained", why)
         shown = self.farm.kithara("nodes", "-o", "wide").stdout
         self.assertRegex(shown, why)
@@ -87,10 +92,7 @@ class Verdicts(unittest.TestCase):
 
     def b_works(self, **how):
         before = self.b()["done"]
-        for _ in range(10):
-            self.analyse(**how)
-            if self.b()["done"] > before:
-                break
+        self.analyse_until(lambda: self.b()["done"] > before, **how)
         self.assertGreater(self.b()["done"], before)
         wait_for(lambda: self.b()["drained_why"] is None, "b without a drain")
 
