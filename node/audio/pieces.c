@@ -182,12 +182,19 @@ kt_pieces_push(kt_pieces_t *self, const void *samples, size_t frames)
 }
 
 kt_err_t
-kt_pieces_end(kt_pieces_t *self)
+kt_pieces_close(kt_pieces_t *self)
 {
     kt_err_t err = KT_OK;
     // What lies in the margin behind a whole piece is another piece.
     while (!err && !self->ended && place_of(self, self->filling)->filled > place_of(self, self->filling)->piece.had)
         err = send_piece(self);
+    return err;
+}
+
+kt_err_t
+kt_pieces_end(kt_pieces_t *self)
+{
+    kt_err_t err = kt_pieces_close(self);
     while (!err && self->oldest < self->filling)
         err = end_oldest(self);
     return err;

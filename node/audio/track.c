@@ -269,14 +269,17 @@ add_piece(void *context, const kt_source_piece_t *piece)
     return feed_segments(self, piece->mono, n);
 }
 
-// The last piece is over: kt_resample may count one more sample, which is zero then.
+// Sends the last pieces. Those that were resampled are waited for: kt_resample may count one more sample, which is zero
+// then. The others are waited for when the file goes on.
 static kt_err_t
-end_pieces(kt_analysis_t *self)
+close_pieces(kt_analysis_t *self)
 {
+    if (!self->resampled_there)
+        return kt_pieces_close(self->pieces);
     const float  zero  = 0;
     const double ratio = (double)kt_plan_opts(self->opts.plan)->rate_hz / self->opts.rate_hz;
     kt_err_t     err   = kt_pieces_end(self->pieces);
-    if (err || !self->resampled_there || self->samples >= (uint64_t)ceil((double)self->pushed * ratio))
+    if (err || self->samples >= (uint64_t)ceil((double)self->pushed * ratio))
         return err;
     self->samples++;
     return feed_segments(self, &zero, 1);
@@ -384,7 +387,7 @@ static kt_err_t
 end_stream(kt_analysis_t *self)
 {
     self->ended  = true;
-    kt_err_t err = self->pieces ? end_pieces(self) : KT_OK;
+    kt_err_t err = self->pieces ? close_pieces(self) : KT_OK;
     if (!err && !self->resampled_there)
         err = flush_mono(self);
     if (err || !self->segment)
@@ -409,6 +412,8 @@ static kt_err_t
 close_stream(kt_analysis_t *self)
 {
     kt_err_t err = self->ended ? KT_OK : end_stream(self);
+    if (!err && self->pieces)
+        err = kt_pieces_end(self->pieces);
     if (err || !self->is_open)
         return err;
     self->is_open = false;

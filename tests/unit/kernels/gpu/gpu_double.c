@@ -292,6 +292,7 @@ compute_source(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t 
     const bool             energy = batch->wanted >> KT_GPU_SOURCE_ENERGY & 1;
     kt_source_piece_t      piece  = {
               .pcm    = lane->in + part->in,
+              .format = opts.format,
               .first  = args.first,
               .frames = args.frames,
               .had    = kt_gpu_source_had(&opts, args.first),
