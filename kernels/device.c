@@ -105,6 +105,12 @@ kt_device_takes_pieces(kt_device_t *self, const kt_plan_t *plan, const kt_source
     return self->ops->takes_pieces && self->ops->takes_pieces(self, plan, opts, seconds, keeps);
 }
 
+bool
+kt_device_resamples(const kt_device_t *self)
+{
+    return self->resamples;
+}
+
 kt_err_t
 kt_device_begin_piece(kt_device_t *self, const kt_source_opts_t *opts, kt_source_piece_t *piece,
                       kt_device_job_t **job_p)

@@ -19,8 +19,9 @@ typedef struct kt_device_info {
     char     name[64];
     char     kind[16];  // "cpu-avx512", "cpu-avx2", "cpu-base", "cpu-ref", "cuda"
     uint64_t memory_bytes;
-    uint64_t computed;  // requests of this device that its GPU computed
-    uint64_t replaced;  // those that the CPU computed because the GPU could not
+    uint64_t computed;   // requests of this device that its GPU computed
+    uint64_t replaced;   // those that the CPU computed because the GPU could not
+    uint64_t resampled;  // pieces of streams that were resampled by the device's filter
 } kt_device_info_t;
 
 // First pass: rows of n spans, out[n]. Second pass: chroma_stft before normalisation is never seen; out[n] are
@@ -75,6 +76,8 @@ KT_MUST_USE kt_err_t kt_device_begin_cents(kt_device_t *self, kt_cents_counter_t
 // as long as the stream (kt_device_keep_samples).
 bool kt_device_takes_pieces(kt_device_t *self, const kt_plan_t *plan, const kt_source_opts_t *opts, double seconds,
                             bool keeps);
+// Whether pieces are to be resampled by the device: the filter is libsoxr's, the rounding is not.
+bool kt_device_resamples(const kt_device_t *self);
 // opts as given to takes, but for what is wanted; the results are in the piece after end.
 KT_MUST_USE kt_err_t kt_device_begin_piece(kt_device_t *self, const kt_source_opts_t *opts, kt_source_piece_t *piece,
                                            kt_device_job_t **job_p);

@@ -46,5 +46,6 @@ kt_err_t kt_device_rises(kt_device_t *cpu, const kt_plan_t *plan, const kt_rise_
 
 struct kt_device {
     const kt_device_ops_t *ops;
-    const kt_isa_t        *isa;  // of what runs on the CPU; never NULL
+    const kt_isa_t        *isa;        // of what runs on the CPU; never NULL
+    bool                   resamples;  // kt_device_resamples
 };

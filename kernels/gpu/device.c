@@ -20,10 +20,10 @@ typedef struct gpu_device {
     kt_gpus_t          *gpus;  // borrowed
     kt_gpu_t           *gpu;   // one of them
     kt_device_t        *cpu;
-    uint64_t            computed, replaced;  // kt_device_info_t
-    bool                may_leave;           // kt_device_begin_file
-    const kt_plan_t    *plan;                // of its first request; NULL: there was none yet
-    bool                on_cpu;              // the GPU left the file to the CPU
+    uint64_t            computed, replaced, resampled;  // kt_device_info_t
+    bool                may_leave;                      // kt_device_begin_file
+    const kt_plan_t    *plan;                           // of its first request; NULL: there was none yet
+    bool                on_cpu;                         // the GPU left the file to the CPU
     kt_gpu_cqt_tables_t cqt_tables;
     kt_gpu_t           *keeper;          // the GPU of `kept`
     kt_gpu_kept_t      *kept;            // samples of a segment on it; NULL: none
@@ -491,6 +491,7 @@ gpu_end(kt_device_t *device, kt_device_job_t **job_p)
     *job_p                = NULL;
     gpu_note(self, err);
     stream_note(self, job, err);
+    self->resampled += job->source_opts.to_hz > 0;
     if (job->fills && job->fills == self->kept)
         self->is_kept = !err && job->fills->memory && !job->fills->refused;
     if (job->mel && job->mel == self->mel)
@@ -626,7 +627,8 @@ gpu_info(const kt_device_t *device, kt_device_info_t *out)
     *out                     = (kt_device_info_t){.kind         = "cuda",
                                                   .memory_bytes = self->gpu->about.memory_bytes,
                                                   .computed     = self->computed,
-                                                  .replaced     = self->replaced};
+                                                  .replaced     = self->replaced,
+                                                  .resampled    = self->resampled};
     snprintf(out->name, sizeof out->name, "%s", self->gpu->about.name);
 }
 
@@ -673,10 +675,11 @@ kt_device_gpu(kt_device_t **self_p, kt_gpus_t *gpus, const kt_device_opts_t *opt
         free(self);
         return err;
     }
-    self->device.ops = &GPU_DEVICE;
-    self->device.isa = kt_device_isa(self->cpu);
-    self->gpus       = gpus;
-    self->gpu        = kt_gpus_attach(gpus);
-    *self_p          = &self->device;
+    self->device.ops       = &GPU_DEVICE;
+    self->device.isa       = kt_device_isa(self->cpu);
+    self->gpus             = gpus;
+    self->gpu              = kt_gpus_attach(gpus);
+    self->device.resamples = self->gpu->opts.resamples;
+    *self_p                = &self->device;
     return KT_OK;
 }

@@ -173,10 +173,11 @@ kt_gpus_usable(const kt_gpus_t *self)
 const char *
 kt_gpus_name(const kt_gpus_t *self, char *out, size_t size)
 {
+    const char *resamples = self->at[0]->opts.resamples ? ", resampling" : "";
     if (self->n > 1)
-        snprintf(out, size, "cuda: %s x%zu", self->at[0]->about.name, self->n);
+        snprintf(out, size, "cuda: %s x%zu%s", self->at[0]->about.name, self->n, resamples);
     else
-        snprintf(out, size, "cuda: %s", self->at[0]->about.name);
+        snprintf(out, size, "cuda: %s%s", self->at[0]->about.name, resamples);
     return out;
 }
 

@@ -19,6 +19,7 @@ typedef struct kt_gpu_opts {
     const char             *devices;      // indices and UUIDs, separated by blanks or commas; NULL or "": all
     uint64_t                max_bytes;    // device memory of each GPU; 0: what the slots need, an eighth for samples
     bool                    growth;       // memory is allocated as batches need it
+    bool                    resamples;    // kt_device_resamples
     int64_t                 deadline_ms;  // the device is lost if no batch ends within it
     const kt_gpu_backend_t *backend;      // NULL: load the library
 } kt_gpu_opts_t;
@@ -51,7 +52,7 @@ void                 kt_gpus_info(const kt_gpus_t *self, kt_gpus_info_t *out);
 // work, every few seconds.
 void kt_gpus_expire(kt_gpus_t *self);
 bool kt_gpus_usable(const kt_gpus_t *self);  // not all are lost
-// "cuda: NVIDIA H200 x2", for people; returns out.
+// "cuda: NVIDIA H200 x2", for people, with ", resampling" where they do; returns out.
 const char *kt_gpus_name(const kt_gpus_t *self, char *out, size_t size);
 
 // One thread's device on the GPU with the fewest of them, and a CPU device for what the GPU does not do. As

@@ -68,17 +68,21 @@ static kt_err_t
 warm_up_source(const warm_t *self, kt_gpu_t *gpu, uint32_t rate_hz)
 {
     enum { STEREO = 2, HOPS = 64, SAMPLES = 4 };
-    const uint32_t         to_hz = kt_plan_opts(self->plan)->rate_hz;
+    const uint32_t         to_hz = gpu->opts.resamples ? kt_plan_opts(self->plan)->rate_hz : 0;
     float                  mono[FRAMES * SAMPLES];
     double                 energy[HOPS * STEREO];
     kt_peaks_t             peaks[STEREO];
     kt_piece_facts_t      *facts = kt_piece_facts_new(rate_hz, STEREO);
     const kt_source_opts_t opts  = {
          .rate_hz = rate_hz, .channels = STEREO, .to_hz = to_hz, .loudness = true, .facts = true};
-    kt_source_piece_t piece = {
-        .pcm = self->pcm, .frames = FRAMES, .mono = mono, .energy = energy, .peaks = peaks, .facts = facts};
-    const kt_gpu_source_t  work = {.opts = &opts, .piece = &piece};
-    const kt_gpu_request_t one  = {&kt_gpu_source_kind, &work, 1};
+    kt_source_piece_t      piece = {.pcm    = self->pcm,
+                                    .frames = FRAMES,
+                                    .mono   = to_hz ? mono : NULL,
+                                    .energy = energy,
+                                    .peaks  = peaks,
+                                    .facts  = facts};
+    const kt_gpu_source_t  work  = {.opts = &opts, .piece = &piece};
+    const kt_gpu_request_t one   = {&kt_gpu_source_kind, &work, 1};
     kt_assert(kt_source_hops(rate_hz) <= HOPS && self->n >= FRAMES * STEREO);
     kt_err_t err = facts ? KT_OK : KT_ENOMEM;
     if (!err && kt_source_is_defined(&opts) && to_hz < SAMPLES * rate_hz)

@@ -92,7 +92,10 @@ static kt_piece_fn add_piece;
 static kt_err_t
 open_pieces(kt_analysis_t *self)
 {
-    kt_source_opts_t opts = {.rate_hz = self->opts.rate_hz, .channels = self->opts.channels};
+    const uint32_t   to_hz = kt_plan_opts(self->opts.plan)->rate_hz;
+    kt_source_opts_t opts  = {.rate_hz = self->opts.rate_hz, .channels = self->opts.channels};
+    if (self->reads && kt_device_resamples(self->opts.device) && kt_polyphase_is_defined(opts.rate_hz, to_hz))
+        opts.to_hz = to_hz;
     for (size_t m = 0; m < KT_MODULES; m++) {
         opts.loudness |= self->wanted[m] && kt_modules[m] == &kt_module_loudness;
         opts.facts |= self->wanted[m] && kt_modules[m] == &kt_module_quality;

@@ -132,7 +132,7 @@ shown_id(const file_run_t *run, char shown[KT_JOB_PATH])
     return kt_job_shown(run->job->message_id, shown, KT_JOB_PATH);
 }
 
-// What the GPU did of this file: computed and replaced are the file's alone. Zero without a GPU.
+// What the GPU did of this file: the counts are the file's alone. Zero without a GPU.
 static kt_device_info_t
 file_device(const file_run_t *run)
 {
@@ -141,6 +141,7 @@ file_device(const file_run_t *run)
         kt_device_info(run->worker->device, &out);
     out.computed -= run->before.computed;
     out.replaced -= run->before.replaced;
+    out.resampled -= run->before.resampled;
     return out;
 }
 
@@ -563,7 +564,8 @@ name_device(file_run_t *run, const kt_device_info_t *did)
     char text[KT_DOCUMENT_DEVICE];
     if (!did->computed)
         return;
-    snprintf(text, sizeof text, "%s: %s%s", did->kind, did->name, did->replaced ? " (partly the processor)" : "");
+    snprintf(text, sizeof text, "%s: %s%s%s", did->kind, did->name, did->resampled ? ", resampling" : "",
+             did->replaced ? " (partly the processor)" : "");
     kt_document_device(run->document, text);
 }
 

@@ -13,6 +13,7 @@ kt_gpus_of(const kt_settings_t *settings, kt_gpus_t **out, char why[KT_GPU_WHY])
     opts.devices       = settings->gpu_devices;
     opts.max_bytes     = (uint64_t)settings->gpu_max_memory_mb * MIB;
     opts.growth        = settings->gpu_memory_growth;
+    opts.resamples     = settings->gpu_resample;
     if (settings->gpu_enabled)
         return kt_gpus_open(out, &opts, why);
     snprintf(why, KT_GPU_WHY, "ANALYZER_GPU_ENABLED is false");

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Documents of a GPU against those of the processor, feature by feature: the published table of docs/gpu.md.
 
-  gpu_agreement.py [--files 20] [--seconds 5] [--library FILE] [--media-path FOLDER] [--slow-doubles]
+  gpu_agreement.py [--files 20] [--seconds 5] [--library FILE] [--media-path FOLDER] [--slow-doubles] [--resample]
 
 Pieces of real tracks go through `kithara analyze` twice, with --gpu and without. Prints each feature's largest relative
 difference (of the value, or of the largest value of its list), and fails where one passes its limit. --library: what computes
 as a GPU; by default the simulated one, and "" is the real one. --slow-doubles: the device is one (T4, L4) that computes the
-rhythm's mel rows in float; the simulated one is then an L4, and the exceptions below hold.
+rhythm's mel rows in float; the simulated one is then an L4, and the exceptions below hold. --resample: the GPU resamples
+(ANALYZER_GPU_RESAMPLE), with the exceptions of documents_agree.py.
 """
 import argparse
 import json
@@ -19,7 +20,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import harness  # noqa: E402
 import media  # noqa: E402
-from documents_agree import LIMIT, differences  # noqa: E402
+from documents_agree import LIMIT, RESAMPLED, differences  # noqa: E402
 
 # Differences of two scores that are nearly alike.
 SLOW_DOUBLES = {"/features/mir/time_signature_confidence": 5e-4}
@@ -49,17 +50,23 @@ def main():
     parser.add_argument("--library", default=SIMULATED)
     parser.add_argument("--media-path")
     parser.add_argument("--slow-doubles", action="store_true")
+    parser.add_argument("--resample", action="store_true")
     options = parser.parse_args()
     if options.media_path:
         os.environ["KITHARA_MEDIA_PATH"] = options.media_path
     gpu = {"KITHARA_CUDA_LIBRARY": options.library, "KITHARA_SIM_ABORT": "1"} if options.library else {}
     if options.slow_doubles and options.library:
         gpu["KITHARA_SIM_DEVICE"] = "l4"
-    exceptions = SLOW_DOUBLES if options.slow_doubles else {}
+    if options.resample:
+        gpu["ANALYZER_GPU_RESAMPLE"] = "true"
+    exceptions = {**(SLOW_DOUBLES if options.slow_doubles else {}), **(RESAMPLED if options.resample else {})}
     with tempfile.TemporaryDirectory(prefix="kithara-gpu-") as name:
         folder = pathlib.Path(name)
         files = pieces(folder, options.files, options.seconds)
         pairs = list(zip(analyze(folder, files), analyze(folder, files, "--gpu", **gpu)))
+    there = [document["file_path"] for _, document in pairs if ", resampling" in document["device"]]
+    if bool(there) != options.resample:
+        sys.exit(f"resampled by the device: {there}")
     worst, equal, unlike = {}, 0, []
     for cpu, other in pairs:
         found = differences(cpu, other)

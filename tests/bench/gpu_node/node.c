@@ -6,6 +6,7 @@
 //   gpu_node_bench --one PROFILE CORES WORKERS
 //   gpu_node_bench --moved    what a node of 16 cores gains by each further part on the device
 //   gpu_node_bench --check    exit 1 where a node of 16 or 64 cores is slower with a GPU than without
+// --resample before these: with ANALYZER_GPU_RESAMPLE.
 #include "common/clock.h"
 #include "common/log.h"
 #include "kernels/audio/piece_facts.h"
@@ -29,10 +30,9 @@ enum { WORKERS_MOST = 64, FILE_S = 240, WARM_US = 3000000, MEASURE_US = 10000000
 // peaks), and what it costs instead: constant-Q's table of a tuning.
 static const double DECODE_MS = 4 * 39, SOURCE_MS = 4 * (8.0 + 6.5 + 6.0), PIECES_MS = 4 * (8.0 + 1.4),
                     FINE_MS = 4 * 0.3, AFTER_MS = 4 * 10.2, DEVICE_MS = 4 * (12.0 + 1.7 + 6.0 + 6.0 + 4.1),
-                    TABLE_MS = 0.4;
-// What further parts on the device would save of those (print_moved); 0: they are where they are now.
-static double less_before_ms;
-static bool   is_resampled_there;
+                    TABLE_MS    = 0.4;
+static const double RESAMPLE_MS = 4 * 8.0;
+static bool         resamples;  // ANALYZER_GPU_RESAMPLE
 // Copies to and from pinned memory, bytes a microsecond.
 static const double COPY_RATE = 8000;
 
@@ -178,6 +178,8 @@ enum { PASSES = 7 };  // that are begun at once
 typedef struct file {
     kt_gpu_ticket_t ticket[PASSES];
     kt_gpu_ticket_t piece_ticket[PIECE_PLACES];
+    bool            sent;       // pieces, the last of which are waited for when the file goes on
+    bool            resampled;  // by the device: the first pass brings nothing
     work_t          first, second, fine, cqt, bass, cents, mel, columns, piece;
     struct node    *node;
     struct file    *next;
@@ -259,7 +261,15 @@ await_pass(kt_gpu_t *gpu, kt_gpu_ticket_t *ticket)
         abort();
 }
 
-// The file is decoded, and its pieces go to the device.
+static void
+await_pieces(kt_gpu_t *gpu, file_t *file)
+{
+    for (uint32_t i = 0; i < PIECE_PLACES && file->sent; i++)
+        await_pass(gpu, &file->piece_ticket[i]);
+    file->sent = false;
+}
+
+// The file is decoded, and its pieces go to the device; resampled ones are waited for.
 static void
 send_pieces(kt_gpu_t *gpu, file_t *file)
 {
@@ -269,12 +279,15 @@ send_pieces(kt_gpu_t *gpu, file_t *file)
         if (i >= PIECE_PLACES)
             await_pass(gpu, &file->piece_ticket[i % PIECE_PLACES]);
         // What is decoded is gathered for the request.
-        cores_use(1000 * (DECODE_MS + PIECES_MS - less_before_ms) / requests + at_once * PIECE.next_bytes / COPY_RATE,
+        cores_use(1000 * (DECODE_MS + PIECES_MS - (resamples ? RESAMPLE_MS : 0)) / requests +
+                      at_once * PIECE.next_bytes / COPY_RATE,
                   false);
         post_pass(gpu, &file->piece_ticket[i % PIECE_PLACES], &file->piece, at_once, NULL, NULL);
     }
-    for (uint32_t i = 0; i < PIECE_PLACES; i++)
-        await_pass(gpu, &file->piece_ticket[(requests + i) % PIECE_PLACES]);
+    file->sent      = true;
+    file->resampled = resamples;
+    if (resamples)
+        await_pieces(gpu, file);
 }
 
 // The samples of the first pass stay on the device for the other ones, and so do its mel rows, where there is room.
@@ -283,7 +296,7 @@ post_first(kt_gpu_t *gpu, file_t *file, kt_gpu_done_fn *done)
 {
     kt_gpu_kept_t *kept = kt_gpu_keep(gpu, (size_t)FIRST.frames * FIRST.next_bytes);
     kt_gpu_kept_t *mel  = kt_gpu_keep(gpu, (size_t)FIRST.frames * MEL_ROW_BYTES);
-    file->first         = (work_t){&FIRST, kept, !is_resampled_there, mel};
+    file->first         = (work_t){&FIRST, kept, !file->resampled, mel};
     file->second        = (work_t){.pass = &SECOND, .kept = kept};
     file->fine          = (work_t){.pass = &FINE, .kept = kept};
     file->cqt           = (work_t){.pass = &CQT, .kept = kept};
@@ -313,6 +326,7 @@ file_finish(file_t *file)
     post_pass(gpu, &file->ticket[6], &file->columns, COLUMNS.frames, NULL, NULL);
     for (size_t i = 2; i < PASSES; i++)
         await_pass(gpu, &file->ticket[i]);
+    await_pieces(gpu, file);
     kt_gpu_drop(gpu, &file->first.kept);
     kt_gpu_drop(gpu, &file->first.mel);
     cores_use(1000 * AFTER_MS, false);
@@ -327,6 +341,7 @@ begin_file(node_t *self, file_t *file)
     const bool shared = self->way == WAY_SHARED;
     const bool pieces = !shared || kt_gpu_takes_pieces(self->gpu, FIRST.frames);
     bool       takes  = pieces && kt_gpu_takes_file(self->gpu, FIRST.frames, shared);
+    file->resampled   = false;
     if (takes)
         send_pieces(self->gpu, file);
     else
@@ -552,49 +567,52 @@ print_workers(void)
     }
 }
 
-// Parts that are on the processor now (docs/gpu.md, "What stays on the processor"), each with those above it, and with
-// nothing left of them but what is said: the most that moving them can give.
-typedef struct move {
-    const char *what;
-    double      before_ms;  // less, per minute
-    bool        rows;       // all rows stay for their statistics, and similarity gets its bands
-    bool        halved;     // samples of 16 bits
-    bool        resampled;  // nothing is brought for the first pass; resampled samples come back
-} move_t;
-
+// The pieces' resampled samples come back.
 static void
-move_apply(const move_t *self)
+resample_there(void)
 {
-    less_before_ms += 4 * self->before_ms;
-    PIECE.next_bytes = PIECE.first_bytes = PIECE.next_bytes / (self->halved ? 2 : 1);
-    if (self->resampled) {
-        is_resampled_there = true;
-        PIECE.item_bytes += 4 * KT_SOURCE_FRAMES / 2;
-    }
-    if (self->rows) {
-        FIRST.item_bytes    = 28 + 128;  // scalars, mel in 32 bands
-        COLUMNS.first_bytes = COLUMNS.next_bytes = 32;
-    }
+    resamples = true;
+    PIECE.item_bytes += 4 * KT_SOURCE_FRAMES / 2;
 }
 
 static void
+halve_samples(void)
+{
+    PIECE.next_bytes = PIECE.first_bytes = PIECE.next_bytes / 2;
+}
+
+// All rows stay for their statistics, and similarity gets 32 bands of mel rows.
+static void
+keep_rows(void)
+{
+    FIRST.item_bytes    = 28 + 128;  // scalars, bands
+    COLUMNS.first_bytes = COLUMNS.next_bytes = 32;
+}
+
+// Each with those above it.
+static void
 print_moved(void)
 {
-    static const move_t MOVES[] = {
-        {"as it is", 0, false, false, false},
-        {"of mel rows 32 bands come back", 0, true, false, false},
-        {"samples of 16 bits", 0, false, true, false},
-        {"resampling: 8 ms, and 5.3 MB of its samples back", 8, false, false, true},
+    static const struct {
+        const char *what;
+        void (*apply)(void);
+    } MOVES[] = {
+        {"as it is", NULL},
+        {"resampling: `ANALYZER_GPU_RESAMPLE`", resample_there},
+        {"files with samples of 16 bits", halve_samples},
+        {"of mel rows 32 bands come back", keep_rows},
     };
     const double cpu = node_run(WAY_CPU, NULL, 16, 16).files_s;
     printf("| on the device too, with all above | L4: ratio | H200: ratio | MB in | MB out |\n"
            "| --- | --- | --- | --- | --- |\n");
     for (size_t i = 0; i < sizeof MOVES / sizeof *MOVES; i++) {
-        move_apply(&MOVES[i]);
+        if (MOVES[i].apply)
+            MOVES[i].apply();
         const run_t l4   = node_run(WAY_SHARED, &GPU_PROFILES[1], 16, 16);
         const run_t h200 = node_run(WAY_SHARED, &GPU_PROFILES[2], 16, 16);
         printf("| %s | %.2f | %.2f | %.1f | %.1f |\n", MOVES[i].what, l4.files_s / cpu, h200.files_s / cpu, h200.in_mb,
                h200.out_mb);
+        (void)fflush(stdout);
     }
 }
 
@@ -643,6 +661,11 @@ main(int argc, char **argv)
     CQT.table_bytes = sizeof(kt_gpu_cqt_table_t);
     PIECE.item_bytes += (uint32_t)kt_piece_facts_bytes(44100, 2);
     CQT.first_bytes = (uint32_t)(sizeof(kt_gpu_cqt_table_t) + kt_gpu_cqt_samples(1024, 512, 0, 1) * sizeof(float));
+    if (argc > 1 && strcmp(argv[1], "--resample") == 0) {
+        resample_there();
+        argv++;
+        argc--;
+    }
     if (argc > 1 && strcmp(argv[1], "--check") == 0)
         return check() ? 0 : 1;
     if (argc > 1 && strcmp(argv[1], "--moved") == 0) {
