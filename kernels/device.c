@@ -105,6 +105,19 @@ kt_device_takes_pieces(kt_device_t *self, const kt_plan_t *plan, const kt_source
     return self->ops->takes_pieces && self->ops->takes_pieces(self, plan, opts, seconds, keeps);
 }
 
+void *
+kt_device_take_pinned(kt_device_t *self, size_t bytes)
+{
+    return self->ops->take_pinned ? self->ops->take_pinned(self, bytes) : NULL;
+}
+
+void
+kt_device_give_pinned(kt_device_t *self, void *memory)
+{
+    if (self->ops->give_pinned)
+        self->ops->give_pinned(self, memory);
+}
+
 bool
 kt_device_resamples(const kt_device_t *self)
 {

@@ -81,6 +81,10 @@ bool kt_device_resamples(const kt_device_t *self);
 // opts as given to takes, but for what is wanted; the results are in the piece after end.
 KT_MUST_USE kt_err_t kt_device_begin_piece(kt_device_t *self, const kt_source_opts_t *opts, kt_source_piece_t *piece,
                                            kt_device_job_t **job_p);
+// Memory for a piece's samples that a GPU reads where it is, instead of a copy. NULL: there is none. give: no piece in
+// it is on its way.
+void                *kt_device_take_pinned(kt_device_t *self, size_t bytes);
+void                 kt_device_give_pinned(kt_device_t *self, void *memory);
 KT_MUST_USE kt_err_t kt_device_end(kt_device_t *self, kt_device_job_t **job_p);
 void                 kt_device_cancel(kt_device_t *self, kt_device_job_t **job_p);
 // True: the job is over, end does not wait. Else done is called once when it is, by a thread that holds a lock: it may

@@ -27,6 +27,8 @@ typedef struct kt_device_ops {
                          bool keeps);
     kt_err_t (*begin_piece)(kt_device_t *self, const kt_source_opts_t *opts, kt_source_piece_t *piece,
                             kt_device_job_t **job_p);
+    void *(*take_pinned)(kt_device_t *self, size_t bytes);
+    void (*give_pinned)(kt_device_t *self, void *memory);
     void (*keep_samples)(kt_device_t *self, bool keep);
     kt_err_t (*end)(kt_device_t *self, kt_device_job_t **job_p);
     void (*cancel)(kt_device_job_t **job_p);

@@ -194,6 +194,7 @@ backend_close(kt_gpu_context_t **self_p)
         if (lane->stream)
             (void)cudaStreamDestroy(lane->stream);
     }
+    (void)cudaFreeHost(self->host);
     for (size_t i = 0; i < KT_GPU_PLANS; i++) {
         kt_cuda_plan_destroy(&self->plans[i].cuda);
         kt_plan_destroy(&self->plans[i].plan);
@@ -223,6 +224,12 @@ backend_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, kt_gp
         const cudaError_t error = cudaStreamCreateWithFlags(&self->keeper, cudaStreamNonBlocking);
         err                     = error ? kt_gpu_failed(self, error, "opening the device") : KT_OK;
     }
+    // A host without so much memory to pin has the slots' alone.
+    if (!err && opts->host_bytes && cudaHostAlloc((void **)&self->host, opts->host_bytes, cudaHostAllocDefault)) {
+        (void)cudaGetLastError();
+        self->host = NULL;
+    }
+    buffers->host = self->host;
     for (uint32_t i = 0; i < opts->slots && !err; i++) {
         kt_gpu_lane_t *lane  = &self->lanes[i];
         cudaError_t    error = cudaStreamCreateWithFlags(&lane->stream, cudaStreamNonBlocking);

@@ -35,7 +35,8 @@ job_reserve(kt_gpu_job_t *job)
     return KT_OK;
 }
 
-// Input that the host brings: one copy for all neighbouring parts of which it brings all.
+// Input that the host brings: one copy for all neighbouring parts of which it brings all, and one for each part that is
+// in pinned memory of its own.
 static cudaError_t
 copy_input(const kt_gpu_job_t *job)
 {
@@ -45,7 +46,7 @@ copy_input(const kt_gpu_job_t *job)
     size_t                from = 0, end = 0;
     for (uint32_t i = 0; i < batch->n_parts && !error; i++) {
         const kt_gpu_part_t *part = &batch->parts[i];
-        const size_t         host = kt_gpu_host_bytes(&batch->shape, part);
+        const size_t         host = part->pinned ? 0 : kt_gpu_host_bytes(&batch->shape, part);
         from                      = from < end ? from : part->in;
         end                       = host > 0 ? part->in + host : end;
         if (i + 1 < batch->n_parts && host == kt_gpu_part_bytes(&batch->shape, part->items))
@@ -53,6 +54,9 @@ copy_input(const kt_gpu_job_t *job)
         if (from < end)
             error =
                 cudaMemcpyAsync(lane->slab + from, lane->in + from, end - from, cudaMemcpyHostToDevice, lane->stream);
+        if (part->pinned && !error)
+            error = cudaMemcpyAsync(lane->slab + part->in, part->pinned, kt_gpu_part_bytes(&batch->shape, part->items),
+                                    cudaMemcpyHostToDevice, lane->stream);
         from = end = 0;
     }
     return error;

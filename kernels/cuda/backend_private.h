@@ -52,6 +52,7 @@ struct kt_gpu_context {
     kt_gpu_taps_t         taps[KT_GPU_TAPS];
     uint64_t              batches, pool_bytes, kept_bytes;
     cudaStream_t          keeper;  // memory of kept samples
+    char                 *host;    // kt_gpu_buffers_t
     kt_gpu_nvml_t        *nvml;
     char                  why[KT_GPU_WHY];
 };

@@ -18,7 +18,7 @@
 #include "kernels/gpu/samples.h"
 
 enum {
-    KT_GPU_ABI          = 11,
+    KT_GPU_ABI          = 12,
     KT_GPU_TEXT         = 96,
     KT_GPU_WHY          = 256,
     KT_GPU_SLOTS_MAX    = 8,
@@ -36,19 +36,21 @@ typedef struct kt_gpu_about {
 } kt_gpu_about_t;
 
 typedef struct kt_gpu_context_opts {
-    int      device;     // 0 .. count - 1
-    uint32_t slots;      // 2 .. KT_GPU_SLOTS_MAX
-    size_t   in_bytes;   // pinned input per slot, a multiple of KT_GPU_ALIGN_BYTES
-    size_t   out_bytes;  // pinned results per slot, likewise
-    uint64_t max_bytes;  // device memory that the slots may take together, without what `keep` takes
-    bool     growth;     // it is taken as batches need it, not at once
+    int      device;      // 0 .. count - 1
+    uint32_t slots;       // 2 .. KT_GPU_SLOTS_MAX
+    size_t   in_bytes;    // pinned input per slot, a multiple of KT_GPU_ALIGN_BYTES
+    size_t   out_bytes;   // pinned results per slot, likewise
+    size_t   host_bytes;  // pinned memory beside the slots'
+    uint64_t max_bytes;   // device memory that the slots may take together, without what `keep` takes
+    bool     growth;      // it is taken as batches need it, not at once
 } kt_gpu_context_opts_t;
 
 // The pinned memory of the slots. It stays where it is until close.
 typedef struct kt_gpu_buffers {
     char *input[KT_GPU_SLOTS_MAX];  // of the slot's next batch, not to be written between submit and the end
     const char
-        *results[KT_GPU_SLOTS_MAX];  // of the slot's last batch, laid out by kt_gpu_layout, until the next submit
+         *results[KT_GPU_SLOTS_MAX];  // of the slot's last batch, laid out by kt_gpu_layout, until the next submit
+    char *host;                       // host_bytes, for inputs of parts; NULL: there are none
 } kt_gpu_buffers_t;
 
 typedef enum kt_gpu_kind_id {
@@ -76,6 +78,7 @@ typedef struct kt_gpu_part {
     uint32_t       first, items;  // its items among those of the batch
     kt_gpu_share_t share;
     kt_gpu_stay_t  stay;
+    const char    *pinned;  // its whole input, in `host`, until the batch ends; NULL: it is in the slot's input
     _Alignas(8) unsigned char args[KT_GPU_ARGS_BYTES];  // the kind's, zero beyond
 } kt_gpu_part_t;
 

@@ -418,11 +418,29 @@ gpu_begin_piece(kt_device_t *device, const kt_source_opts_t *opts, kt_source_pie
     job->gpu         = self->gpu;
     job->compute     = compute_piece;
     job->source_opts = *opts;
-    job->source      = (kt_gpu_source_t){&job->source_opts, piece, keeps ? self->stream.kept : NULL, self->stream.skip};
+    job->source      = (kt_gpu_source_t){.opts   = &job->source_opts,
+                                         .piece  = piece,
+                                         .kept   = keeps ? self->stream.kept : NULL,
+                                         .skip   = self->stream.skip,
+                                         .pinned = kt_gpu_is_pinned(self->gpu, piece->pcm)};
     self->stream.flying += keeps;
     self->stream.broken |= !keeps;
     job_post(job, &kt_gpu_source_kind, &job->source, 1, job_p);
     return KT_OK;
+}
+
+static void *
+gpu_take_pinned(kt_device_t *device, size_t bytes)
+{
+    return kt_gpu_take_pinned(gpu_of(device)->gpu, bytes);
+}
+
+static void
+gpu_give_pinned(kt_device_t *device, void *memory)
+{
+    kt_gpu_t *gpu = kt_gpus_pinned(gpu_of(device)->gpus, memory);
+    if (gpu)
+        kt_gpu_give_pinned(gpu, memory);
 }
 
 // A piece that named the stream's samples is over.
@@ -655,6 +673,8 @@ static const kt_device_ops_t GPU_DEVICE = {.frontend         = gpu_frontend,
                                            .begin_cents      = gpu_begin_cents,
                                            .takes_pieces     = gpu_takes_pieces,
                                            .begin_piece      = gpu_begin_piece,
+                                           .take_pinned      = gpu_take_pinned,
+                                           .give_pinned      = gpu_give_pinned,
                                            .keep_samples     = gpu_keep_samples,
                                            .end              = gpu_end,
                                            .cancel           = gpu_cancel,

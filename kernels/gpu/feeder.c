@@ -37,6 +37,8 @@ piece_fits(const kt_gpu_t *self, const kt_gpu_slot_t *slot, const kt_gpu_ticket_
         ticket->request.kind->share(ticket->request.work, ticket->next, part->items, &part->share);
     if (ticket->request.kind->stay)
         ticket->request.kind->stay(ticket->request.work, ticket->next, part->items, &part->stay);
+    if (ticket->request.kind->pinned)
+        part->pinned = ticket->request.kind->pinned(ticket->request.work, ticket->next);
     if (batch->n_parts > 0 && ticket->request.kind->joins && !ticket->request.kind->joins(batch, part->args)) {
         *full = true;
         return false;
@@ -91,7 +93,9 @@ slot_fill(kt_gpu_t *self, kt_gpu_slot_t *slot)
     pthread_mutex_unlock(&self->lock);
     for (uint32_t i = 0; i < slot->batch.n_parts; i++) {
         const kt_gpu_request_t *request = &slot->tickets[i]->request;
-        request->kind->copy_in(request->work, slot->firsts[i], slot->parts[i].items, slot->input + slot->parts[i].in);
+        if (!slot->parts[i].pinned)
+            request->kind->copy_in(request->work, slot->firsts[i], slot->parts[i].items,
+                                   slot->input + slot->parts[i].in);
     }
     pthread_mutex_lock(&self->lock);
     while (!self->lost && self->sent + 1 != slot->order)

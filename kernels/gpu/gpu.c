@@ -118,10 +118,11 @@ kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[K
     kt_gpu_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    self->backend = opts->backend;
-    self->opts    = *opts;
-    self->state   = (kt_gpu_state_t){.percent = -1, .celsius = -1};
-    self->cpu     = KT_GPU_RATE_CPU;
+    self->backend  = opts->backend;
+    self->opts     = *opts;
+    self->state    = (kt_gpu_state_t){.percent = -1, .celsius = -1};
+    self->cpu      = KT_GPU_RATE_CPU;
+    self->n_pinned = opts->pinned < KT_GPU_PINNED ? opts->pinned : KT_GPU_PINNED;
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->work, NULL);
     pthread_cond_init(&self->turn, NULL);
@@ -141,22 +142,28 @@ kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[K
     const uint64_t              most_bytes   = opts->max_bytes ? opts->max_bytes - self->keep_most : 0;
     const uint64_t              most         = most_bytes ? most_bytes / KT_GPU_SLOTS : SLOT_BYTES;
     const size_t                part         = (size_t)(most < SLOT_BYTES ? most : SLOT_BYTES) / 16;
-    const kt_gpu_context_opts_t context_opts = {.device    = device,
-                                                .slots     = KT_GPU_SLOTS,
-                                                .in_bytes  = 5 * part / KT_GPU_ALIGN_BYTES * KT_GPU_ALIGN_BYTES,
-                                                .out_bytes = 9 * part / KT_GPU_ALIGN_BYTES * KT_GPU_ALIGN_BYTES,
-                                                .max_bytes = most_bytes,
-                                                .growth    = opts->growth};
-    kt_gpu_buffers_t            buffers;
-    self->slot_in_bytes  = context_opts.in_bytes;
-    self->slot_out_bytes = context_opts.out_bytes;
-    err                  = self->backend->open(&self->context, &context_opts, &buffers, why);
+    const kt_gpu_context_opts_t context_opts = {.device     = device,
+                                                .slots      = KT_GPU_SLOTS,
+                                                .in_bytes   = 5 * part / KT_GPU_ALIGN_BYTES * KT_GPU_ALIGN_BYTES,
+                                                .out_bytes  = 9 * part / KT_GPU_ALIGN_BYTES * KT_GPU_ALIGN_BYTES,
+                                                .host_bytes = self->n_pinned * KT_GPU_PINNED_BYTES,
+                                                .max_bytes  = most_bytes,
+                                                .growth     = opts->growth};
+    kt_gpu_buffers_t            buffers      = {0};
+    self->slot_in_bytes                      = context_opts.in_bytes;
+    self->slot_out_bytes                     = context_opts.out_bytes;
+    err                                      = self->backend->open(&self->context, &context_opts, &buffers, why);
     for (uint32_t i = 0; i < KT_GPU_SLOTS && !err; i++) {
         self->slots[i].input   = buffers.input[i];
         self->slots[i].results = buffers.results[i];
     }
     if (err)
         goto fail;
+    self->pinned = buffers.host;
+    while (self->pinned && self->n_free_pinned < self->n_pinned) {
+        self->free_pinned[self->n_free_pinned] = (uint8_t)self->n_free_pinned;
+        self->n_free_pinned++;
+    }
     self->pool_bytes = self->backend->pool_bytes(self->context);
 
     pthread_mutex_lock(&self->lock);

@@ -182,6 +182,15 @@ kt_gpus_name(const kt_gpus_t *self, char *out, size_t size)
 }
 
 kt_gpu_t *
+kt_gpus_pinned(kt_gpus_t *self, const void *memory)
+{
+    size_t i = 0;
+    while (i < self->n && !kt_gpu_is_pinned(self->at[i], memory))
+        i++;
+    return i < self->n ? self->at[i] : NULL;
+}
+
+kt_gpu_t *
 kt_gpus_attach(kt_gpus_t *self)
 {
     kt_gpu_t *best = NULL;

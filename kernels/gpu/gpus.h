@@ -21,10 +21,11 @@ typedef struct kt_gpu_opts {
     bool                    growth;       // memory is allocated as batches need it
     bool                    resamples;    // kt_device_resamples
     int64_t                 deadline_ms;  // the device is lost if no batch ends within it
+    uint32_t                pinned;       // blocks of the host's memory (1.2 MB) for pieces of streams, at most
     const kt_gpu_backend_t *backend;      // NULL: load the library
 } kt_gpu_opts_t;
 
-#define KT_GPU_DEFAULTS ((kt_gpu_opts_t){.growth = true, .deadline_ms = 30000})
+#define KT_GPU_DEFAULTS ((kt_gpu_opts_t){.growth = true, .deadline_ms = 30000, .pinned = 16})
 
 // Sums over all devices; the mean of percent, the highest temperature. -1: unknown.
 typedef struct kt_gpus_info {

@@ -31,6 +31,9 @@ typedef struct kt_gpu_kind {
     void (*share)(const void *work, size_t first, size_t items, kt_gpu_share_t *out);
     // Results that stay on the device; zeroed. NULL: none.
     void (*stay)(const void *work, size_t first, size_t items, kt_gpu_stay_t *out);
+    // Where the whole input lies in pinned memory (pinned.c), which is not copied then; NULL: nowhere. No such
+    // function: nowhere.
+    const char *(*pinned)(const void *work, size_t first);
     // What the host brings (kt_gpu_host_bytes).
     void (*copy_in)(const void *work, size_t first, size_t items, void *to);
     kt_err_t (*copy_out)(const void *work, size_t first, const kt_gpu_results_t *from);

@@ -24,7 +24,15 @@
 // EAGER: one batch computes while the next one is copied. FEEDERS: one thread copies 8 GB/s, and an H200 beside 64
 // cores is sent 6 on average (ops/bench gpu-node).
 // PACES: configurations whose times are known; a node has seven.
-enum { KT_GPU_SLOTS = 4, KT_GPU_EAGER = 2, KT_GPU_FEEDERS = 3, KT_GPU_PACES = 16 };
+// PINNED: the most blocks for pieces of streams; each holds one of stereo in float up to 96 kHz.
+enum {
+    KT_GPU_SLOTS        = 4,
+    KT_GPU_EAGER        = 2,
+    KT_GPU_FEEDERS      = 3,
+    KT_GPU_PACES        = 16,
+    KT_GPU_PINNED       = 192,
+    KT_GPU_PINNED_BYTES = 9 << 17
+};
 
 typedef enum kt_gpu_slot_state {
     SLOT_FREE,
@@ -82,6 +90,9 @@ typedef struct kt_gpu {
     uint64_t                pool_bytes, batches, parts, frames, on_cpu, in_bytes, out_bytes;
     uint64_t                keep_most, keeps;  // bytes that may be kept, and that are, those of `dropped` included
     kt_gpu_kept_t          *dropped;           // to be freed by the next feeder that submits
+    char                   *pinned;            // blocks; NULL: none
+    uint8_t                 free_pinned[KT_GPU_PINNED];
+    size_t                  n_pinned, n_free_pinned;
     kt_gpu_pace_t           paces[KT_GPU_PACES];
     kt_gpu_rate_t           cpu;       // of files that the processor computed by choice
     int64_t                 ended_us;  // when the last batch ended
@@ -125,9 +136,17 @@ void           kt_gpu_drop(kt_gpu_t *self, kt_gpu_kept_t **kept_p);
 // Without the lock, by the thread that submits, or at the end.
 void kt_gpu_free_kept(kt_gpu_t *self, kt_gpu_kept_t *list);
 
+// pinned.c. A block of memory from which requests can be read where they are (kt_gpu_kind_t.pinned); NULL: none is free
+// or large enough. give: no request is on its way that reads it. Both take the lock.
+char *kt_gpu_take_pinned(kt_gpu_t *self, size_t bytes);
+void  kt_gpu_give_pinned(kt_gpu_t *self, const void *memory);
+bool  kt_gpu_is_pinned(const kt_gpu_t *self, const void *memory);
+
 // warm_up.c. KT_ENOMEM; what a device refuses is logged.
 KT_MUST_USE kt_err_t kt_gpu_warm_up(kt_gpu_t *const *gpus, size_t n, const kt_plan_t *plan);
 
 // gpus.c: the GPU with the fewest workers among those that are not lost; any if all are.
 kt_gpu_t *kt_gpus_attach(kt_gpus_t *self);
 void      kt_gpus_detach(kt_gpu_t *gpu);
+// Whose block it is; NULL: no GPU's.
+kt_gpu_t *kt_gpus_pinned(kt_gpus_t *self, const void *memory);

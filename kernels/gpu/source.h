@@ -35,8 +35,9 @@ typedef struct kt_gpu_source_args {
 typedef struct kt_gpu_source {
     const kt_source_opts_t *opts;
     kt_source_piece_t      *piece;
-    kt_gpu_kept_t          *kept;  // where resampled mono stays on the device; NULL: nowhere
-    uint64_t                skip;  // samples of it before the stream's first
+    kt_gpu_kept_t          *kept;    // where resampled mono stays on the device; NULL: nowhere
+    uint64_t                skip;    // samples of it before the stream's first
+    bool                    pinned;  // the piece's samples are in a block of the GPU
 } kt_gpu_source_t;
 
 // Samples of the spectra's frames; 0: the device makes no spectra at this rate.

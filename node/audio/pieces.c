@@ -11,6 +11,8 @@ enum { PLACES = 4 };
 
 typedef struct place {
     char             *samples;  // of the piece with its margins, as far as they came
+    bool              is_open;  // there is memory for results
+    bool              pinned;   // they are the device's memory, while the piece is filled and on its way
     size_t            filled;   // frames
     kt_source_piece_t piece;
     kt_device_job_t  *job;  // NULL: none is on its way
@@ -56,14 +58,32 @@ kt_pieces_bytes(const kt_source_opts_t *opts)
                      (opts->facts ? kt_piece_facts_bytes(opts->rate_hz, opts->channels) : 0));
 }
 
-// The place's first use: memory, which grows as pages are touched.
+static void
+free_samples(const kt_pieces_t *self, place_t *place)
+{
+    if (place->pinned)
+        kt_device_give_pinned(self->device, place->samples);
+    else
+        free(place->samples);
+    place->samples = NULL;
+    place->pinned  = false;
+}
+
+// Memory of samples, which grows as pages are touched where it is not the device's, and that of results once.
 static kt_err_t
 place_open(const kt_pieces_t *self, place_t *place)
 {
-    const kt_source_opts_t *opts = &self->opts;
+    const kt_source_opts_t *opts  = &self->opts;
+    const size_t            bytes = place_frames(opts) * self->frame_bytes;
     if (place->samples)
         return KT_OK;
-    place->samples = malloc(place_frames(opts) * self->frame_bytes);
+    place->samples = kt_device_take_pinned(self->device, bytes);
+    place->pinned  = place->samples != NULL;
+    if (!place->pinned)
+        place->samples = malloc(bytes);
+    if (place->is_open)
+        return place->samples ? KT_OK : KT_ENOMEM;
+    place->is_open = true;
     if (opts->to_hz)
         place->piece.mono = calloc(kt_source_outputs(opts), sizeof *place->piece.mono);
     if (opts->loudness) {
@@ -106,7 +126,7 @@ kt_pieces_destroy(kt_pieces_t **self_p)
     for (size_t i = 0; i < PLACES; i++) {
         place_t *place = &self->place[i];
         kt_device_cancel(self->device, &place->job);
-        free(place->samples);
+        free_samples(self, place);
         free(place->piece.mono);
         free(place->piece.energy);
         free(place->piece.peaks);
@@ -121,7 +141,11 @@ end_oldest(kt_pieces_t *self)
 {
     place_t *place = place_of(self, self->oldest++);
     kt_err_t err   = kt_device_end(self->device, &place->job);
-    return err ? err : self->done(self->context, &place->piece);
+    if (!err)
+        err = self->done(self->context, &place->piece);
+    if (place->pinned)
+        free_samples(self, place);
+    return err;
 }
 
 // Sends the piece that is filled; the next one begins with the samples that both have.

@@ -4,16 +4,19 @@
 
 #include <stdio.h>
 
-enum { MIB = 1 << 20 };
+// PIECES: that a worker fills and has on their way, on average.
+enum { MIB = 1 << 20, PIECES = 3 };
 
 kt_err_t
 kt_gpus_of(const kt_settings_t *settings, kt_gpus_t **out, char why[KT_GPU_WHY])
 {
-    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
-    opts.devices       = settings->gpu_devices;
-    opts.max_bytes     = (uint64_t)settings->gpu_max_memory_mb * MIB;
-    opts.growth        = settings->gpu_memory_growth;
-    opts.resamples     = settings->gpu_resample;
+    kt_gpu_opts_t opts   = KT_GPU_DEFAULTS;
+    opts.devices         = settings->gpu_devices;
+    opts.max_bytes       = (uint64_t)settings->gpu_max_memory_mb * MIB;
+    opts.growth          = settings->gpu_memory_growth;
+    opts.resamples       = settings->gpu_resample;
+    const size_t workers = settings->workers > 0 ? (size_t)settings->workers : kt_settings_auto_workers();
+    opts.pinned          = PIECES * (uint32_t)workers;
     if (settings->gpu_enabled)
         return kt_gpus_open(out, &opts, why);
     snprintf(why, KT_GPU_WHY, "ANALYZER_GPU_ENABLED is false");

@@ -80,6 +80,14 @@ source_share(const void *work, size_t first, size_t items, kt_gpu_share_t *out)
             .end   = (int64_t)self->kept->bytes};
 }
 
+static const char *
+source_pinned(const void *work, size_t first)
+{
+    const kt_gpu_source_t *self = work;
+    (void)first;
+    return self->pinned && self->opts->format == self->piece->format ? self->piece->pcm : NULL;
+}
+
 static void
 source_copy_in(const void *work, size_t first, size_t items, void *to)
 {
@@ -146,5 +154,6 @@ const kt_gpu_kind_t kt_gpu_source_kind = {.id            = KT_GPU_SOURCE,
                                           .describe_part = source_args,
                                           .joins         = source_joins,
                                           .share         = source_share,
+                                          .pinned        = source_pinned,
                                           .copy_in       = source_copy_in,
                                           .copy_out      = source_copy_out};

@@ -70,6 +70,7 @@ struct kt_gpu_context {
     const gpu_profile_t *profile;
     int64_t              in_free_us, kernels_free_us, out_free_us;  // when each engine has done what it has
     int64_t              ends_us[KT_GPU_SLOTS_MAX];
+    char                *host;
 };
 static const gpu_profile_t *chosen;
 
@@ -95,19 +96,20 @@ static kt_err_t
 device_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, kt_gpu_buffers_t *buffers,
             char why[KT_GPU_WHY])
 {
-    (void)opts;
     (void)why;
     *buffers = (kt_gpu_buffers_t){0};
     *self_p  = calloc(1, sizeof **self_p);
     if (!*self_p)
         return KT_ENOMEM;
     (*self_p)->profile = chosen;
+    (*self_p)->host = buffers->host = malloc(opts->host_bytes);  // no byte of it is touched
     return KT_OK;
 }
 
 static void
 device_close(kt_gpu_context_t **self_p)
 {
+    free((*self_p)->host);
     free(*self_p);
     *self_p = NULL;
 }

@@ -33,6 +33,7 @@ static const double DECODE_MS = 4 * 39, SOURCE_MS = 4 * (8.0 + 6.5 + 6.0), PIECE
                     TABLE_MS    = 0.4;
 static const double RESAMPLE_MS = 4 * 8.0;
 static bool         resamples;  // ANALYZER_GPU_RESAMPLE
+static bool         is_s16;     // files of samples of 16 bits
 // Copies to and from pinned memory, bytes a microsecond.
 static const double COPY_RATE = 8000;
 
@@ -48,23 +49,25 @@ typedef struct pass {
 // Of a file, as a request names them.
 typedef struct work {
     const pass_t  *pass;
-    kt_gpu_kept_t *kept;   // its samples on the device; NULL: the request brings them
-    bool           fills;  // the request brings them and they are kept
-    kt_gpu_kept_t *mel;    // of the first pass: its mel rows, which stay on the device
+    kt_gpu_kept_t *kept;    // its samples on the device; NULL: the request brings them
+    bool           fills;   // the request brings them and they are kept
+    kt_gpu_kept_t *mel;     // of the first pass: its mel rows, which stay on the device
+    char          *pinned;  // a piece's samples in a block; NULL: they are copied
 } work_t;
 
-static void     describe(const void *work, kt_gpu_batch_t *out);
-static void     describe_part(const void *work, size_t first, size_t items, void *args);
-static void     share(const void *work, size_t first, size_t items, kt_gpu_share_t *out);
-static void     stay(const void *work, size_t first, size_t items, kt_gpu_stay_t *out);
-static void     copy_in(const void *work, size_t first, size_t items, void *to);
-static kt_err_t copy_out(const void *work, size_t first, const kt_gpu_results_t *from);
+static void        describe(const void *work, kt_gpu_batch_t *out);
+static void        describe_part(const void *work, size_t first, size_t items, void *args);
+static void        share(const void *work, size_t first, size_t items, kt_gpu_share_t *out);
+static void        stay(const void *work, size_t first, size_t items, kt_gpu_stay_t *out);
+static const char *pinned(const void *work, size_t first);
+static void        copy_in(const void *work, size_t first, size_t items, void *to);
+static kt_err_t    copy_out(const void *work, size_t first, const kt_gpu_results_t *from);
 
 static bool joins(const kt_gpu_batch_t *batch, const void *args);
 
 #define KIND(which)                                                                                                    \
     {                                                                                                                  \
-        which, "virtual", describe, describe_part, joins, share, stay, copy_in, copy_out                               \
+        which, "virtual", describe, describe_part, joins, share, stay, pinned, copy_in, copy_out                       \
     }
 // 22,050 Hz: rows of 2048/512, chroma of the same frames, rises of mel rows of 1024/220.
 static pass_t FIRST  = {KIND(KT_GPU_FRONTEND), 8192, 2048, 648, FILE_S * 22050 / 512, 0, 0},
@@ -143,6 +146,13 @@ stay(const void *work, size_t first, size_t items, kt_gpu_stay_t *out)
     *out = (kt_gpu_stay_t){.kept = ((const work_t *)work)->mel};
 }
 
+static const char *
+pinned(const void *work, size_t first)
+{
+    (void)first;
+    return ((const work_t *)work)->pinned;
+}
+
 static void
 copy_in(const void *work, size_t first, size_t items, void *to)
 {
@@ -180,7 +190,7 @@ typedef struct file {
     kt_gpu_ticket_t piece_ticket[PIECE_PLACES];
     bool            sent;       // pieces, the last of which are waited for when the file goes on
     bool            resampled;  // by the device: the first pass brings nothing
-    work_t          first, second, fine, cqt, bass, cents, mel, columns, piece;
+    work_t          first, second, fine, cqt, bass, cents, mel, columns, piece[PIECE_PLACES];
     struct node    *node;
     struct file    *next;
 } file_t;
@@ -262,10 +272,18 @@ await_pass(kt_gpu_t *gpu, kt_gpu_ticket_t *ticket)
 }
 
 static void
+await_piece(kt_gpu_t *gpu, file_t *file, uint32_t place)
+{
+    await_pass(gpu, &file->piece_ticket[place]);
+    if (file->piece[place].pinned)
+        kt_gpu_give_pinned(gpu, file->piece[place].pinned);
+}
+
+static void
 await_pieces(kt_gpu_t *gpu, file_t *file)
 {
     for (uint32_t i = 0; i < PIECE_PLACES && file->sent; i++)
-        await_pass(gpu, &file->piece_ticket[i]);
+        await_piece(gpu, file, i);
     file->sent = false;
 }
 
@@ -273,16 +291,17 @@ await_pieces(kt_gpu_t *gpu, file_t *file)
 static void
 send_pieces(kt_gpu_t *gpu, file_t *file)
 {
-    file->piece             = (work_t){.pass = &PIECE};
     const uint32_t requests = (PIECES + at_once - 1) / at_once;
     for (uint32_t i = 0; i < requests; i++) {
+        const uint32_t place = i % PIECE_PLACES;
         if (i >= PIECE_PLACES)
-            await_pass(gpu, &file->piece_ticket[i % PIECE_PLACES]);
-        // What is decoded is gathered for the request.
+            await_piece(gpu, file, place);
+        // What is decoded is gathered for the request; samples of 16 bits are copied once more as such.
+        file->piece[place] = (work_t){.pass = &PIECE, .pinned = is_s16 ? NULL : kt_gpu_take_pinned(gpu, 1)};
         cores_use(1000 * (DECODE_MS + PIECES_MS - (resamples ? RESAMPLE_MS : 0)) / requests +
-                      at_once * PIECE.next_bytes / COPY_RATE,
+                      at_once * (is_s16 ? 2 : 1) * PIECE.next_bytes / COPY_RATE,
                   false);
-        post_pass(gpu, &file->piece_ticket[i % PIECE_PLACES], &file->piece, at_once, NULL, NULL);
+        post_pass(gpu, &file->piece_ticket[place], &file->piece[place], at_once, NULL, NULL);
     }
     file->sent      = true;
     file->resampled = resamples;
@@ -296,7 +315,7 @@ post_first(kt_gpu_t *gpu, file_t *file, kt_gpu_done_fn *done)
 {
     kt_gpu_kept_t *kept = kt_gpu_keep(gpu, (size_t)FIRST.frames * FIRST.next_bytes);
     kt_gpu_kept_t *mel  = kt_gpu_keep(gpu, (size_t)FIRST.frames * MEL_ROW_BYTES);
-    file->first         = (work_t){&FIRST, kept, !file->resampled, mel};
+    file->first         = (work_t){.pass = &FIRST, .kept = kept, .fills = !file->resampled, .mel = mel};
     file->second        = (work_t){.pass = &SECOND, .kept = kept};
     file->fine          = (work_t){.pass = &FINE, .kept = kept};
     file->cqt           = (work_t){.pass = &CQT, .kept = kept};
@@ -463,6 +482,7 @@ node_run(way_t way, const gpu_profile_t *profile, size_t cores, size_t workers)
     cores_open(cores);
     kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
     opts.backend       = virtual_backend(profile);
+    opts.pinned        = 3 * (uint32_t)workers;
     if (way != WAY_CPU && kt_gpu_open(&node.gpu, &opts, 0, why))
         abort();
     for (size_t i = 0; i < 2 * workers; i++) {
@@ -578,6 +598,7 @@ resample_there(void)
 static void
 halve_samples(void)
 {
+    is_s16           = true;
     PIECE.next_bytes = PIECE.first_bytes = PIECE.next_bytes / 2;
 }
 

@@ -31,6 +31,7 @@ struct kt_gpu_context {
     kt_gpu_context_opts_t opts;
     kt_device_t          *cpu;
     lane_t                lanes[KT_GPU_SLOTS_MAX];
+    char                 *host;
 };
 
 static kt_err_t
@@ -59,6 +60,7 @@ open_context(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, kt_gp
     cr_assert(self);
     self->opts = *opts;
     cr_assert_eq(kt_device_cpu(&self->cpu, NULL), KT_OK);
+    self->host = buffers->host = calloc(1, opts->host_bytes);
     for (uint32_t i = 0; i < opts->slots; i++) {
         self->lanes[i].in   = calloc(1, opts->in_bytes);
         self->lanes[i].out  = calloc(1, opts->out_bytes);
@@ -78,6 +80,7 @@ close_context(kt_gpu_context_t **self_p)
         free(self->lanes[i].out);
     }
     kt_device_destroy(&self->cpu);
+    free(self->host);
     free(self);
     *self_p = NULL;
     pthread_mutex_lock(&gpu_double.lock);
@@ -321,6 +324,10 @@ compute(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch)
     for (uint32_t i = 0; i < KT_GPU_SECTIONS; i++)
         if (batch->shape.section[i].is_zeroed)
             memset(lane->out + layout.at[i], 0, layout.size[i]);
+    for (uint32_t i = 0; i < batch->n_parts; i++)
+        if (batch->parts[i].pinned)
+            memcpy(lane->in + batch->parts[i].in, batch->parts[i].pinned,
+                   kt_gpu_part_bytes(&batch->shape, batch->parts[i].items));
     for (uint32_t i = 0; i < batch->n_parts; i++)
         COMPUTE[batch->kind](self, lane, batch, &layout, &batch->parts[i]);
 }

@@ -42,7 +42,18 @@ stream_piece(const stream_t *self, size_t i)
                                .has    = (uint32_t)(left < after ? left : after)};
 }
 
-// gpus NULL: the processor's. Both pieces are on their way at once.
+// The piece's samples are where a GPU reads them, if it has such memory. Returns it, or NULL.
+static inline void *
+stream_pin(kt_device_t *device, kt_source_piece_t *piece)
+{
+    const size_t bytes  = ((size_t)piece->had + piece->frames + piece->has) * kt_source_frame_bytes(&stream_opts);
+    void        *pinned = kt_device_take_pinned(device, bytes);
+    if (pinned)
+        piece->pcm = memcpy(pinned, piece->pcm, bytes);
+    return pinned;
+}
+
+// gpus NULL: the processor's. The last piece is in pinned memory.
 static inline void
 stream_run(stream_t *self, kt_gpus_t *gpus)
 {
@@ -72,11 +83,15 @@ stream_run(stream_t *self, kt_gpus_t *gpus)
         piece[i].energy = self->energy[i] = calloc(STREAM_CHANNELS * kt_source_hops(44100), sizeof(double));
         piece[i].peaks                    = self->peaks[i];
         piece[i].facts = self->facts[i] = kt_piece_facts_new(44100, STREAM_CHANNELS);
+        void *pinned                    = i + 1 == STREAM_PIECES ? stream_pin(device, &piece[i]) : NULL;
+        cr_assert_eq(pinned != NULL, gpus && i + 1 == STREAM_PIECES);
         cr_assert_eq(gpus ? kt_device_begin_piece(device, &stream_opts, &piece[i], &job[i])
                           : kt_source_compute(&stream_opts, ops, &table, &piece[i]),
                      KT_OK);
         // A device writes all of the piece's room, so the pieces' results come one after the other.
         cr_assert_eq(kt_device_end(device, &job[i]), KT_OK);
+        if (pinned)
+            kt_device_give_pinned(device, pinned);
         self->not_finite += piece[i].not_finite;
     }
     const size_t    n    = 1024 + (size_t)kt_source_output(&stream_opts, STREAM_FRAMES);

@@ -278,6 +278,29 @@ Test(gpu, pieces_of_a_stream_are_computed)
     kt_gpus_close(&gpus);
 }
 
+Test(gpu, memory_for_pieces_has_a_bound_and_is_used_again)
+{
+    enum { MANY = 16 };  // KT_GPU_DEFAULTS
+    kt_gpus_t   *gpus   = open_double(1, KT_GPU_DEFAULTS);
+    kt_device_t *device = NULL;
+    void        *block[MANY];
+    cr_assert_eq(kt_device_gpu(&device, gpus, NULL), KT_OK);
+    cr_assert_null(kt_device_take_pinned(device, KT_GPU_PINNED_BYTES + 1), "larger than a block");
+    for (size_t i = 0; i < MANY; i++) {
+        cr_assert_not_null(block[i] = kt_device_take_pinned(device, KT_GPU_PINNED_BYTES));
+        memset(block[i], (int)i, KT_GPU_PINNED_BYTES);
+    }
+    for (size_t i = 0; i < MANY; i++)
+        cr_assert_eq(*((unsigned char *)block[i] + KT_GPU_PINNED_BYTES - 1), i, "a block of its own");
+    cr_assert_null(kt_device_take_pinned(device, 1));
+    kt_device_give_pinned(device, block[5]);
+    cr_assert_eq(kt_device_take_pinned(device, 1), block[5]);
+    for (size_t i = 0; i < MANY; i++)
+        kt_device_give_pinned(device, block[i]);
+    kt_device_destroy(&device);
+    kt_gpus_close(&gpus);
+}
+
 Test(gpu, a_refused_piece_of_a_stream_is_the_processors)
 {
     kt_gpus_t *gpus = open_double(1, KT_GPU_DEFAULTS);

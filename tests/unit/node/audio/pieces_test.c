@@ -17,6 +17,7 @@ typedef struct later {
     kt_device_t     device;
     kt_polyphase_t *table;
     size_t          flying, most_flying, cancelled, of_16_bits;
+    size_t          lent, most_lent;  // blocks of its memory, of which it has two
 } later_t;
 
 static later_t later;
@@ -51,7 +52,30 @@ later_cancel(kt_device_job_t **job_p)
     later.cancelled++;
 }
 
-static const kt_device_ops_t  LATER = {.begin_piece = later_begin, .end = later_end, .cancel = later_cancel};
+static void *
+later_take(kt_device_t *device, size_t bytes)
+{
+    (void)device;
+    if (later.lent == 2)
+        return NULL;
+    later.lent++;
+    later.most_lent = later.lent > later.most_lent ? later.lent : later.most_lent;
+    return malloc(bytes);
+}
+
+static void
+later_give(kt_device_t *device, void *memory)
+{
+    (void)device;
+    free(memory);
+    later.lent--;
+}
+
+static const kt_device_ops_t  LATER = {.begin_piece = later_begin,
+                                       .end         = later_end,
+                                       .cancel      = later_cancel,
+                                       .take_pinned = later_take,
+                                       .give_pinned = later_give};
 static const kt_source_opts_t OPTS  = {.rate_hz = 8000, .channels = 1, .to_hz = 4000, .loudness = true};
 enum { AFTER = 256, MOST = 6 * KT_SOURCE_FRAMES };
 
@@ -106,6 +130,7 @@ run(const float *pcm, size_t frames, size_t chunk)
     cr_assert_eq(kt_pieces_end(self), KT_OK);
     kt_pieces_destroy(&self);
     cr_assert_eq(later.flying, 0);
+    cr_assert_eq(later.lent, 0);
     return out;
 }
 
@@ -117,6 +142,7 @@ Test(pieces, chunks_of_any_length_give_the_same_bytes)
     cr_assert_eq(whole.pieces, 6);
     cr_assert_eq(whole.n, FRAMES / 2 + 1);
     cr_assert_eq(later.most_flying, 4);
+    cr_assert_eq(later.most_lent, 2);
     for (size_t chunk = 999; chunk < FRAMES; chunk *= 20) {
         result_t some = run(pcm, FRAMES, chunk);
         cr_assert_eq(some.n, whole.n);
@@ -170,6 +196,7 @@ Test(pieces, what_is_on_its_way_is_cancelled)
     cr_assert_eq(kt_pieces_end(self), KT_ENOMEM, "the error of who takes a piece");
     kt_pieces_destroy(&self);
     cr_assert_eq(later.cancelled, 1);
+    cr_assert_eq(later.lent, 0);
     free(out.mono);
     free(pcm);
 }
