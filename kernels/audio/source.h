@@ -74,7 +74,7 @@ typedef struct kt_source_piece {
     kt_peaks_t *peaks;  // [channels]; the values between samples are those of windows that begin in the piece, of a
                         // stream's first piece also before; NULL: not wanted
     struct kt_piece_facts *facts;   // piece_facts.h; NULL: not wanted
-    kt_sample_format_t     format;  // of pcm: that of opts, or floats, which all are of 16 bits (kt_samples_are_s16)
+    kt_sample_format_t     format;  // of pcm, that of opts
 } kt_source_piece_t;
 
 // Whether each of n samples is one of 16 bits, exactly; and those samples as such.

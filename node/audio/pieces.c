@@ -23,11 +23,10 @@ struct kt_pieces {
     kt_source_opts_t opts;
     kt_piece_fn     *done;
     void            *context;
-    size_t           frame_bytes;
     uint32_t         before, after;
     uint64_t         filling, oldest;  // numbers of pieces: the one that is filled, the first that is not over
     bool             ended;            // the last piece is sent
-    bool             is_s16;           // all samples so far are of 16 bits, and go to the device as such
+    bool             is_s16;           // all samples so far are of 16 bits, and are gathered as such
     place_t          place[PLACES];
 };
 
@@ -35,6 +34,13 @@ static place_t *
 place_of(kt_pieces_t *self, uint64_t piece)
 {
     return &self->place[piece % PLACES];
+}
+
+static size_t
+frame_bytes(const kt_pieces_t *self, const place_t *place)
+{
+    const kt_source_opts_t opts = {.channels = self->opts.channels, .format = place->piece.format};
+    return kt_source_frame_bytes(&opts);
 }
 
 static size_t
@@ -74,7 +80,7 @@ static kt_err_t
 place_open(const kt_pieces_t *self, place_t *place)
 {
     const kt_source_opts_t *opts  = &self->opts;
-    const size_t            bytes = place_frames(opts) * self->frame_bytes;
+    const size_t            bytes = place_frames(opts) * kt_source_frame_bytes(opts);
     if (place->samples)
         return KT_OK;
     place->samples = kt_device_take_pinned(self->device, bytes);
@@ -92,7 +98,6 @@ place_open(const kt_pieces_t *self, place_t *place)
     }
     if (opts->facts)
         place->piece.facts = kt_piece_facts_new(opts->rate_hz, opts->channels);
-    place->piece.format = opts->format;
     return place->samples && (place->piece.mono || !opts->to_hz) && (place->piece.facts || !opts->facts) &&
                    ((place->piece.energy && place->piece.peaks) || !opts->loudness)
                ? KT_OK
@@ -105,15 +110,14 @@ kt_pieces_new(kt_pieces_t **self_p, kt_device_t *device, const kt_source_opts_t 
     kt_pieces_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    self->device      = device;
-    self->opts        = *opts;
-    self->done        = done;
-    self->context     = context;
-    self->frame_bytes = kt_source_frame_bytes(opts);
-    self->before      = kt_source_before(opts->rate_hz, kt_source_reach(opts));
-    self->after       = kt_source_after(kt_source_reach(opts));
-    self->is_s16      = opts->format == KT_SAMPLES_F32;
-    *self_p           = self;
+    self->device  = device;
+    self->opts    = *opts;
+    self->done    = done;
+    self->context = context;
+    self->before  = kt_source_before(opts->rate_hz, kt_source_reach(opts));
+    self->after   = kt_source_after(kt_source_reach(opts));
+    self->is_s16  = true;
+    *self_p       = self;
     return KT_OK;
 }
 
@@ -159,7 +163,7 @@ send_piece(kt_pieces_t *self)
     piece->frames            = came < KT_SOURCE_FRAMES ? (uint32_t)came : KT_SOURCE_FRAMES;
     piece->has               = (uint32_t)came - piece->frames;
     kt_source_opts_t opts    = self->opts;
-    opts.format              = self->is_s16 ? KT_SAMPLES_S16 : opts.format;
+    opts.format              = piece->format;
     kt_err_t err             = kt_device_begin_piece(self->device, &opts, piece, &place->job);
     self->filling++;
     self->ended = piece->has == 0;
@@ -175,29 +179,58 @@ send_piece(kt_pieces_t *self)
         err = place_open(self, next);
     if (err)
         return err;
-    next->piece.first = first;
-    next->piece.had   = had;
-    next->filled      = had + piece->has;
-    memcpy(next->samples, place->samples + (place->filled - next->filled) * self->frame_bytes,
-           next->filled * self->frame_bytes);
+    const size_t bytes = frame_bytes(self, place);
+    next->piece.first  = first;
+    next->piece.had    = had;
+    next->piece.format = piece->format;
+    next->filled       = had + piece->has;
+    memcpy(next->samples, place->samples + (place->filled - next->filled) * bytes, next->filled * bytes);
     return KT_OK;
 }
 
-kt_err_t
-kt_pieces_push(kt_pieces_t *self, const void *samples, size_t frames)
+// The samples that are gathered become floats, from the last one on, in the same memory.
+static void
+widen(const kt_pieces_t *self, place_t *place)
 {
-    const char *from = samples;
-    for (size_t n; frames > 0; frames -= n, from += n * self->frame_bytes) {
-        place_t     *place = place_of(self, self->filling);
-        kt_err_t     err   = place_open(self, place);
-        const size_t room  = err ? 0 : (size_t)place->piece.had + KT_SOURCE_FRAMES + self->after - place->filled;
-        n                  = frames < room ? frames : room;
-        if (!err)
-            memcpy(place->samples + place->filled * self->frame_bytes, from, n * self->frame_bytes);
-        // Looks no further than the first sample of another kind.
-        self->is_s16 = self->is_s16 && kt_samples_are_s16((const float *)(const void *)from, n * self->opts.channels);
-        place->filled += n;
-        if (!err && n == room)
+    for (size_t i = place->filled * self->opts.channels; i-- > 0;) {
+        int16_t value;
+        memcpy(&value, place->samples + i * sizeof value, sizeof value);
+        const float wide = (float)value * KT_S16_UNIT;
+        memcpy(place->samples + i * sizeof wide, &wide, sizeof wide);
+    }
+    place->piece.format = KT_SAMPLES_F32;
+}
+
+static void
+gather(kt_pieces_t *self, place_t *place, const float *samples, size_t frames)
+{
+    const size_t n = frames * self->opts.channels;
+    if (place->filled == 0)
+        place->piece.format = self->is_s16 ? KT_SAMPLES_S16 : KT_SAMPLES_F32;
+    if (self->is_s16 && !kt_samples_are_s16(samples, n)) {
+        self->is_s16 = false;
+        widen(self, place);
+    }
+    char *to = place->samples + place->filled * frame_bytes(self, place);
+    if (self->is_s16)
+        kt_samples_to_s16(samples, n, (int16_t *)(void *)to);
+    else
+        memcpy(to, samples, n * sizeof *samples);
+    place->filled += frames;
+}
+
+kt_err_t
+kt_pieces_push(kt_pieces_t *self, const float *samples, size_t frames)
+{
+    for (size_t n; frames > 0; frames -= n, samples += n * self->opts.channels) {
+        place_t *place = place_of(self, self->filling);
+        kt_err_t err   = place_open(self, place);
+        if (err)
+            return err;
+        const size_t room = (size_t)place->piece.had + KT_SOURCE_FRAMES + self->after - place->filled;
+        n                 = frames < room ? frames : room;
+        gather(self, place, samples, n);
+        if (n == room)
             err = send_piece(self);
         if (err)
             return err;

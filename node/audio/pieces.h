@@ -9,15 +9,15 @@ typedef struct kt_pieces kt_pieces_t;
 
 typedef kt_err_t kt_piece_fn(void *context, const kt_source_piece_t *piece);
 
-// The device takes such pieces (kt_device_takes_pieces). done: called by push, close and end with each piece; its error is
-// theirs. KT_ENOMEM.
+// The device takes such pieces (kt_device_takes_pieces). done: called by push, close and end with each piece; its error
+// is theirs. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_pieces_new(kt_pieces_t **self_p, kt_device_t *device, const kt_source_opts_t *opts,
                                    kt_piece_fn *done, void *context);
 // Pieces on their way are cancelled.
 void kt_pieces_destroy(kt_pieces_t **self_p);
-// Interleaved samples in the format of opts; copied. Floats that are all of 16 bits, so far, cross the bus as such.
+// Interleaved; copied. Samples that are all of 16 bits, so far, cross the bus as such.
 // Waits for the oldest piece when all places are taken. KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_pieces_push(kt_pieces_t *self, const void *samples, size_t frames);
+KT_MUST_USE kt_err_t kt_pieces_push(kt_pieces_t *self, const float *samples, size_t frames);
 // The stream's end. close sends what is left, and waits for a place at most; end waits for all. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_pieces_close(kt_pieces_t *self);
 KT_MUST_USE kt_err_t kt_pieces_end(kt_pieces_t *self);

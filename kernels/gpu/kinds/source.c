@@ -85,7 +85,7 @@ source_pinned(const void *work, size_t first)
 {
     const kt_gpu_source_t *self = work;
     (void)first;
-    return self->pinned && self->opts->format == self->piece->format ? self->piece->pcm : NULL;
+    return self->pinned ? self->piece->pcm : NULL;
 }
 
 static void
@@ -96,10 +96,7 @@ source_copy_in(const void *work, size_t first, size_t items, void *to)
     const size_t             n     = (size_t)piece->had + piece->frames + piece->has;
     (void)first;
     (void)items;
-    if (self->opts->format == KT_SAMPLES_S16 && piece->format == KT_SAMPLES_F32)
-        kt_samples_to_s16(piece->pcm, n * self->opts->channels, to);
-    else
-        memcpy(to, piece->pcm, n * kt_source_frame_bytes(self->opts));
+    memcpy(to, piece->pcm, n * kt_source_frame_bytes(self->opts));
 }
 
 static void

@@ -33,7 +33,6 @@ static const double DECODE_MS = 4 * 39, SOURCE_MS = 4 * (8.0 + 6.5 + 6.0), PIECE
                     TABLE_MS    = 0.4;
 static const double RESAMPLE_MS = 4 * 8.0;
 static bool         resamples;  // ANALYZER_GPU_RESAMPLE
-static bool         is_s16;     // files of samples of 16 bits
 // Copies to and from pinned memory, bytes a microsecond.
 static const double COPY_RATE = 8000;
 
@@ -296,10 +295,10 @@ send_pieces(kt_gpu_t *gpu, file_t *file)
         const uint32_t place = i % PIECE_PLACES;
         if (i >= PIECE_PLACES)
             await_piece(gpu, file, place);
-        // What is decoded is gathered for the request; samples of 16 bits are copied once more as such.
-        file->piece[place] = (work_t){.pass = &PIECE, .pinned = is_s16 ? NULL : kt_gpu_take_pinned(gpu, 1)};
+        // What is decoded is gathered for the request: as many floats are read, whatever is written.
+        file->piece[place] = (work_t){.pass = &PIECE, .pinned = kt_gpu_take_pinned(gpu, 1)};
         cores_use(1000 * (DECODE_MS + PIECES_MS - (resamples ? RESAMPLE_MS : 0)) / requests +
-                      at_once * (is_s16 ? 2 : 1) * PIECE.next_bytes / COPY_RATE,
+                      (double)at_once * PIECE_BYTES / COPY_RATE,
                   false);
         post_pass(gpu, &file->piece_ticket[place], &file->piece[place], at_once, NULL, NULL);
     }
@@ -598,7 +597,6 @@ resample_there(void)
 static void
 halve_samples(void)
 {
-    is_s16           = true;
     PIECE.next_bytes = PIECE.first_bytes = PIECE.next_bytes / 2;
 }
 

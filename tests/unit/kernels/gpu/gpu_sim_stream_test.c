@@ -42,6 +42,7 @@ Test(gpu_sim_stream, samples_of_16_bits_cross_as_such_and_give_the_same_bytes)
     kt_device_t *device = NULL;
     kt_plan_t   *plan   = NULL;
     float       *pcm    = calloc(N, sizeof *pcm);
+    int16_t     *shorts = calloc(N, sizeof *shorts);
     uint64_t     in[2];
     kt_peaks_t   peaks[2][STREAM_CHANNELS];
     double      *energy[2];
@@ -50,13 +51,14 @@ Test(gpu_sim_stream, samples_of_16_bits_cross_as_such_and_give_the_same_bytes)
     for (size_t i = 0; i < N; i++)
         pcm[i] = (float)((int)(i * 7919 % 65536) - 32768) / 32768;
     cr_assert(kt_samples_are_s16(pcm, N));
+    kt_samples_to_s16(pcm, N, shorts);
     for (size_t i = 0; i < 2; i++) {
         kt_source_opts_t  opts  = stream_opts;
         kt_device_job_t  *job   = NULL;
-        kt_source_piece_t piece = {.pcm = pcm, .frames = FRAMES, .peaks = peaks[i]};
+        kt_source_piece_t piece = {.pcm = i ? (void *)shorts : (void *)pcm, .frames = FRAMES, .peaks = peaks[i]};
         piece.energy = energy[i] = calloc(STREAM_CHANNELS * kt_source_hops(44100), sizeof(double));
         opts.to_hz               = 0;
-        opts.format              = i == 0 ? KT_SAMPLES_F32 : KT_SAMPLES_S16;
+        piece.format = opts.format = i == 0 ? KT_SAMPLES_F32 : KT_SAMPLES_S16;
         kt_device_begin_file(device, false);
         cr_assert(kt_device_takes_pieces(device, plan, &opts, 1, false));
         cr_assert_eq(kt_device_begin_piece(device, &opts, &piece, &job), KT_OK);
@@ -68,6 +70,7 @@ Test(gpu_sim_stream, samples_of_16_bits_cross_as_such_and_give_the_same_bytes)
     cr_assert_eq(memcmp(energy[0], energy[1], STREAM_CHANNELS * kt_source_hops(44100) * sizeof(double)), 0);
     free(energy[0]);
     free(energy[1]);
+    free(shorts);
     free(pcm);
     kt_device_destroy(&device);
     kt_plan_destroy(&plan);
