@@ -25,14 +25,8 @@
 // cores is sent 6 on average (ops/bench gpu-node).
 // PACES: configurations whose times are known; a node has seven.
 // PINNED: the most blocks for pieces of streams; each holds one of stereo in float up to 96 kHz.
-enum {
-    KT_GPU_SLOTS        = 4,
-    KT_GPU_EAGER        = 2,
-    KT_GPU_FEEDERS      = 3,
-    KT_GPU_PACES        = 16,
-    KT_GPU_PINNED       = 192,
-    KT_GPU_PINNED_BYTES = 9 << 17
-};
+enum { KT_GPU_SLOTS = 4, KT_GPU_EAGER = 2, KT_GPU_FEEDERS = 3, KT_GPU_PACES = 16 };
+enum { KT_GPU_PINNED = 192, KT_GPU_PINNED_BYTES = 9 << 17 };
 
 typedef enum kt_gpu_slot_state {
     SLOT_FREE,

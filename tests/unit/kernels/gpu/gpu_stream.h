@@ -119,26 +119,6 @@ stream_free(stream_t *self)
         free(self->facts[i]);
 }
 
-// Of each whole block: the processor leaves facts to who reads them.
-static inline void
-stream_has_facts(const stream_t *self)
-{
-    for (size_t i = 0, b = 0; i < STREAM_PIECES; i++) {
-        cr_assert(self->facts[i]->has_blocks && self->facts[i]->has_spectra);
-        cr_assert(self->facts[i]->spectra[0].sounds && self->facts[i]->bands[9] > 0);
-        for (size_t k = 0; k < KT_PIECE_BLOCKS && (b + 1) * KT_BLOCK_SAMPLES <= STREAM_FRAMES; k++, b++)
-            for (size_t c = 0; c < STREAM_CHANNELS; c++) {
-                const kt_block_facts_t *facts = &self->facts[i]->blocks[k * STREAM_CHANNELS + c];
-                const float            *x     = self->pcm + b * KT_BLOCK_SAMPLES * STREAM_CHANNELS + c;
-                float                   high  = 0;
-                for (size_t s = 0; s < KT_BLOCK_SAMPLES; s++)
-                    high = fmaxf(high, x[s * STREAM_CHANNELS]);  // NaN is left out
-                cr_assert_eq(facts->high, high, "block %zu, channel %zu", b, c);
-                cr_assert_eq(facts->ends[1], x[(KT_BLOCK_SAMPLES - 1) * STREAM_CHANNELS]);
-            }
-    }
-}
-
 static inline void
 stream_same(const stream_t *a, const stream_t *b)
 {
