@@ -154,3 +154,25 @@ Test(mono, it_is_the_mean_in_float)
     kt_to_mono(in, 3, 1, out);
     cr_assert_eq(out[1], 3);
 }
+
+// Of so many frames as are taken at once, and of others.
+Test(mono, every_frame_of_stereo_is_its_mean_to_the_last_bit)
+{
+    static const float ODD[] = {0, -0.0F, 1e-45F, 3e-45F, 1e38F, 3e38F, -3e38F, INFINITY, -INFINITY, NAN, 1e-38F};
+    enum { MOST = 41, KINDS = sizeof ODD / sizeof *ODD };
+    float    in[2 * MOST], out[MOST + 1];
+    uint32_t state = 1;
+    for (size_t n = 0; n <= MOST; n++) {
+        for (size_t i = 0; i < 2 * n; i++) {
+            state = state * 1664525U + 1013904223U;
+            in[i] = state >> 28 ? (float)(int32_t)state * 3e-10F : ODD[state % KINDS];
+        }
+        out[n] = 77;
+        kt_to_mono(in, n, 2, out);
+        for (size_t i = 0; i < n; i++) {
+            const float want = (in[2 * i] + in[2 * i + 1]) / 2;
+            cr_assert(isnan(want) ? isnan(out[i]) : memcmp(&want, &out[i], sizeof want) == 0, "%zu of %zu", i, n);
+        }
+        cr_assert_eq(out[n], 77);
+    }
+}
