@@ -2,14 +2,16 @@
 // (shots/picture.h) and compared with the last different one (shots/history.h) by blocks that may have moved
 // (shots/difference.h). A picture whose blocks are not found in the one before is a candidate; the pictures around it
 // decide (shots/cuts.h): movement that is too fast to follow changes many pictures in a row, a flash returns to what
-// was before, and new content has other colours and levels. Between cuts, pictures of even distances are tested for
-// mixtures of earlier and later ones and for fades (shots/gradual.h, fade.h).
+// was before, new content has other colours and levels, and a graphic leaves a part of the picture (shots/graphic.h).
+// Between cuts, pictures of even distances are tested for mixtures of earlier and later ones and for fades
+// (shots/gradual.h, fade.h).
 #include "node/video/shots.h"
 
 #include "kernels/isa.h"
 #include "node/video/scene/scene.h"
 #include "node/video/shots/cuts.h"
 #include "node/video/shots/graduals.h"
+#include "node/video/shots/graphic.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -132,7 +134,11 @@ decide(kt_shots_t *self, uint64_t serial)
         err = best_close(self);
     if (serial == 0 || kt_shot_history_change(&self->history, serial) < KT_CUT_CANDIDATE)
         return err;
-    if (kt_cut_evidence(&self->history, serial, self->best.score, &evidence)) {
+    kt_graphic_evidence_t graphic;
+    if (!kt_cut_evidence(&self->history, serial, self->best.score, &evidence))
+        return err;
+    kt_graphic_evidence(&self->history, serial, &graphic);
+    if (!kt_graphic_is_one(&graphic)) {
         self->best.serial = serial;
         self->best.score  = kt_cut_score(&evidence);
     }

@@ -169,3 +169,39 @@ Test(shots, pictures_of_any_size_are_taken)
         kt_shots_destroy(&shots);
     }
 }
+
+// A panel with lines over the left `width` pixels of the picture.
+static void
+paint_panel(reel_picture_t *out, int width)
+{
+    for (int y = 0; y < REEL_HEIGHT; y++)
+        for (int x = 0; x < width; x++)
+            out->y[y * REEL_WIDTH + x] = y / 6 % 2 && x > 4 ? 90 : 150;
+}
+
+// n pictures of a camera that moves over the scene, with a panel of this width.
+static void
+show_with_panel(int scene, int n, double from, int width)
+{
+    for (int i = 0; i < n; i++) {
+        reel_paint(&picture, scene, from + i, 30, 120, 60);
+        paint_panel(&picture, width);
+        reel_show(&picture, 0);
+    }
+}
+
+Test(shots, a_graphic_over_a_picture_is_no_cut)
+{
+    show_with_panel(1, 40, 40, 0);
+    show_with_panel(1, 40, 80, 64);
+    show_with_panel(1, 40, 120, 0);
+    reel_expect(1, (uint64_t[]){0});
+}
+
+Test(shots, a_cut_beside_a_graphic_is_one)
+{
+    show_with_panel(1, 40, 40, 48);
+    show_with_panel(2, 40, 40, 48);
+    show_with_panel(3, 40, 40, 48);
+    reel_expect(3, (uint64_t[]){0, 40, 80});
+}
