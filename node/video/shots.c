@@ -134,11 +134,9 @@ decide(kt_shots_t *self, uint64_t serial)
         err = best_close(self);
     if (serial == 0 || kt_shot_history_change(&self->history, serial) < KT_CUT_CANDIDATE)
         return err;
-    kt_graphic_evidence_t graphic;
     if (!kt_cut_evidence(&self->history, serial, self->best.score, &evidence))
         return err;
-    kt_graphic_evidence(&self->history, serial, &graphic);
-    if (!kt_graphic_is_one(&graphic)) {
+    if (!kt_shot_is_graphic(&self->history, serial)) {
         self->best.serial = serial;
         self->best.score  = kt_cut_score(&evidence);
     }

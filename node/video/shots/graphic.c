@@ -15,9 +15,9 @@ enum {
 static const float  differs_most = 0.4f;
 static const double look_s       = 1;
 
-// Cuts of made and labelled films have at most .14 of either (docs/accuracy.md); a cut beside a frame or under a panel
-// keeps those, which are still.
-static const float live_least = 0.2f, kept_least = 0.5f;
+// Of the blocks with structure, those that go on and move. Cuts of made and labelled films have at most .14
+// (docs/accuracy.md).
+static const float live_least = 0.2f;
 
 static uint32_t
 structure_of(const uint8_t *block, size_t stride)
@@ -75,12 +75,12 @@ changes(const kt_shot_history_t *h, uint64_t serial, int step, size_t at)
     return false;
 }
 
-void
-kt_graphic_evidence(const kt_shot_history_t *h, uint64_t serial, kt_graphic_evidence_t *out)
+bool
+kt_shot_is_graphic(const kt_shot_history_t *h, uint64_t serial)
 {
     const kt_shot_picture_t *a = kt_shot_history_at(h, serial - 1), *b = kt_shot_history_at(h, serial);
     const kt_shot_size_t    *size = &h->size;
-    uint32_t                 n = 0, kept = 0, live = 0;
+    uint32_t                 n = 0, live = 0;
     for (uint32_t y = 0; y + KT_SHOT_BLOCK <= size->height; y += KT_SHOT_BLOCK)
         for (uint32_t x = 0; x + KT_SHOT_BLOCK <= size->width; x += KT_SHOT_BLOCK) {
             const size_t   at     = (size_t)y * size->width + x;
@@ -91,15 +91,7 @@ kt_graphic_evidence(const kt_shot_history_t *h, uint64_t serial, kt_graphic_evid
             n++;
             if ((float)nearest(a, b, size, (int)x, (int)y) > differs_most * (float)most)
                 continue;
-            kept++;
             live += changes(h, serial - 1, -1, at) || changes(h, serial, 1, at);
         }
-    out->kept = n ? (float)kept / (float)n : 0;
-    out->live = n ? (float)live / (float)n : 0;
-}
-
-bool
-kt_graphic_is_one(const kt_graphic_evidence_t *e)
-{
-    return e->live >= live_least || e->kept >= kept_least;
+    return n > 0 && (float)live >= live_least * (float)n;
 }
