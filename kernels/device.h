@@ -21,7 +21,7 @@ typedef struct kt_device_info {
     uint64_t memory_bytes;
     uint64_t computed;   // requests of this device that its GPU computed
     uint64_t replaced;   // those that the CPU computed because the GPU could not
-    uint64_t resampled;  // pieces of streams that were resampled by the device's filter
+    uint64_t resampled;  // pieces of streams that were resampled by the device's filter, to another rate
 } kt_device_info_t;
 
 // First pass: rows of n spans, out[n]. Second pass: chroma_stft before normalisation is never seen; out[n] are

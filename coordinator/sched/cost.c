@@ -6,8 +6,8 @@
 static const double   SONG_S  = 240;
 static const uint32_t MOST_MS = 100000000;
 
-// Per second of the file. Sound: over the packaged music, whatever the format. A film: 25 pictures of 720p, decoded in
-// 1.8 to 4.4 ms each (ops/bench video).
+// A core's milliseconds per second of the file. Sound: measured over the packaged music, whatever the format. A film: a
+// rough mean, as 25 pictures of 720p take 45 to 110 ms to decode (ops/bench video), and of smaller ones less.
 enum { SOUND_MS = 3, FILM_MS = 60, EXTENSION = 8 };
 
 typedef struct rate {

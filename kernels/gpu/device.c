@@ -509,7 +509,7 @@ gpu_end(kt_device_t *device, kt_device_job_t **job_p)
     *job_p                = NULL;
     gpu_note(self, err);
     stream_note(self, job, err);
-    self->resampled += job->source_opts.to_hz > 0;
+    self->resampled += job->source_opts.to_hz > 0 && job->source_opts.to_hz != job->source_opts.rate_hz;
     if (job->fills && job->fills == self->kept)
         self->is_kept = !err && job->fills->memory && !job->fills->refused;
     if (job->mel && job->mel == self->mel)

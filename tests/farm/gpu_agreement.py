@@ -65,7 +65,7 @@ def main():
         files = pieces(folder, options.files, options.seconds)
         pairs = list(zip(analyze(folder, files), analyze(folder, files, "--gpu", **gpu)))
     there = [document["file_path"] for _, document in pairs if ", resampling" in document["device"]]
-    if bool(there) != options.resample:
+    if len(there) != (len(pairs) if options.resample else 0):
         sys.exit(f"resampled by the device: {there}")
     worst, equal, unlike = {}, 0, []
     for cpu, other in pairs:

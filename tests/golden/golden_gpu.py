@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Golden test of the CUDA kernels: `kithara --gpu analyze` against librosa 0.11, within the limits of golden.py.
 
-    golden_gpu.py --kithara build/bin/kithara --work build/golden [--whole] [--library FILE] [--media-path FOLDER]
+    golden_gpu.py --kithara build/bin/kithara --work build/golden [--whole] [--library FILE] [--media-path FOLDER] [--resample]
 
 Inputs are the oracle's signals of golden.py and the middle ten seconds of eight real tracks; with --whole all signals of
 the oracle (those for loudness too) and the whole tracks. All go in as raw samples. Environment, signals and references are
@@ -12,6 +12,7 @@ Two limits differ from golden.py's, by rounding: FLOORS, and rolloff_in_double.
 --library names what computes as a GPU: by default KITHARA_CUDA_LIBRARY, else the simulated device beside the program, which
 must have nothing to report (KITHARA_SIM_SEED chooses its order of threads); "" is the real one. An input whose frames were
 not all computed there is a failure: a fall to the processor, whose numbers golden.py judges, must not pass here.
+--resample: the GPU resamples (ANALYZER_GPU_RESAMPLE). Fails where all there is is the rounding of the resampler (docs/gpu.md).
 Exit code: 0, 1 when a check failed, 77 when there is no reference (no network for the packages).
 """
 import concurrent.futures
@@ -45,9 +46,11 @@ def collect(args):
     return cases + [golden.music_case(t, signals, None if args.whole else SECONDS) for t in tracks]
 
 
-def environment(library):
+def environment(library, resample):
     """Of a run of the program."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("ANALYZER_") and k != "KITHARA_CUDA_LIBRARY"}
+    if resample:
+        env["ANALYZER_GPU_RESAMPLE"] = "true"
     return {**env, "KITHARA_CUDA_LIBRARY": library, "KITHARA_SIM_ABORT": "1"} if library else env
 
 
@@ -102,7 +105,7 @@ def compare_case(np, table, case, out, ran, kept):
 def compare_all(args):
     """Runs within the reference environment; a case takes a core."""
     import numpy as np  # pylint: disable=import-outside-toplevel
-    table, kept, env, started = golden.Table(), args.work / "reference", environment(args.library), time.monotonic()
+    table, kept, env, started = golden.Table(), args.work / "reference", environment(args.library, args.resample), time.monotonic()
     kept.mkdir(exist_ok=True)
     cases = collect(args)
     golden.make_references(cases, kept)
@@ -125,6 +128,7 @@ def main():
     ap = golden.options_of(__doc__)
     ap.add_argument("--whole", action="store_true", help="all signals of the oracle, and tracks from end to end")
     ap.add_argument("--library", help='the GPU library (default: the simulated device; "": a real GPU)')
+    ap.add_argument("--resample", action="store_true", help="the GPU resamples")
     args = ap.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     args.work, args.kithara = args.work.resolve(), args.kithara.resolve()

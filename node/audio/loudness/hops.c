@@ -81,6 +81,14 @@ kt_hops_reach(kt_hops_t *self, uint64_t frame)
         close_hop(self, frame);
 }
 
+static void
+add_peaks(kt_peaks_t *self, const kt_peaks_t *other)
+{
+    self->sample  = fmaxf(self->sample, other->sample);
+    self->between = fmaxf(self->between, other->between);
+    self->squares += other->squares;
+}
+
 void
 kt_hops_add_piece(kt_hops_t *self, const kt_source_piece_t *piece)
 {
@@ -93,12 +101,8 @@ kt_hops_add_piece(kt_hops_t *self, const kt_source_piece_t *piece)
             kt_hops_add(self, self->channel[c].weight * energy[c]);
         kt_hops_reach(self, at);
     }
-    for (uint32_t c = 0; c < self->channels; c++) {
-        kt_peaks_t *peaks = &self->channel[c].peaks;
-        peaks->sample     = fmaxf(peaks->sample, piece->peaks[c].sample);
-        peaks->between    = fmaxf(peaks->between, piece->peaks[c].between);
-        peaks->squares += piece->peaks[c].squares;
-    }
+    for (uint32_t c = 0; c < self->channels; c++)
+        add_peaks(&self->channel[c].peaks, &piece->peaks[c]);
     self->done = end;
 }
 
@@ -116,11 +120,6 @@ kt_hops_merge(kt_hops_t *self, const kt_hops_t *before)
 {
     kt_gating_merge(&self->momentary, &before->momentary);
     kt_gating_merge(&self->short_term, &before->short_term);
-    for (uint32_t c = 0; c < self->channels; c++) {
-        const kt_peaks_t *earlier = &before->channel[c].peaks;
-        kt_peaks_t       *peaks   = &self->channel[c].peaks;
-        peaks->sample             = fmaxf(peaks->sample, earlier->sample);
-        peaks->between            = fmaxf(peaks->between, earlier->between);
-        peaks->squares += earlier->squares;
-    }
+    for (uint32_t c = 0; c < self->channels; c++)
+        add_peaks(&self->channel[c].peaks, &before->channel[c].peaks);
 }

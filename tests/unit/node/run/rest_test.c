@@ -300,6 +300,31 @@ Test(rest, a_file_that_is_cancelled_while_it_rests_ends)
     cr_assert(close_worker());
 }
 
+// A GPU that resamples has nothing to resample here: its pieces keep the samples for the first pass.
+Test(rest, a_file_at_the_analysis_rate_is_not_said_to_be_resampled)
+{
+    char            *want = of_the_processor();
+    kt_job_t         job  = tone_job();
+    kt_worker_opts_t opts = {0};
+    kt_report_t      report;
+    char             why[KT_GPU_WHY];
+    kt_gpu_opts_t    gpu_opts = KT_GPU_DEFAULTS;
+    gpu_opts.backend          = gpu_double_backend(1);
+    gpu_opts.resamples        = true;
+    cr_assert_eq(kt_gpus_open(&gpus, &gpu_opts, why), KT_OK);
+    open_worker();
+    kt_worker_run(worker, &job, &opts, &report);
+    cr_assert_eq(report.err, KT_OK, "%s", report.detail);
+    const char device[] = "\"device\":\"cuda: Double\"";
+    cr_assert(memmem(report.document.bytes, report.document.length, device, strlen(device)));
+    char *got = features_of(&report);
+    cr_assert_str_eq(got, want);
+    free(got);
+    free(want);
+    kt_buf_fini(&report.document);
+    cr_assert(close_worker());
+}
+
 static void *
 release(void *nothing)
 {
