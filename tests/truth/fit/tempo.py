@@ -18,8 +18,8 @@ counts: the other features are fitted without these, then these on top, to the r
 
 The weight of a piece is that of its kind (KINDS); the shares of two beats a bar and of tempi from 165 BPM by weight are
 printed. To the weights a prior of the meter is added (--two): bars of two are a fifth of the generated pieces, and rare
-in real music. Bayes' rule changes the score by the logarithm of the ratio of their shares (Saerens et al. 2002). With
-0 nothing is added: the share of two is that of the pieces by weight.
+in real music, so their odds are multiplied by a number, which prior.py finds. With 0 nothing is added: the share of two
+is that of the pieces by weight.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from choice import fit
 WEIGHTS = Path(__file__).resolve().parents[3] / "node/audio/rhythm/weights.def"
 SAME = .04
 L2, KINDS = .003, {"real": 4, "drums": 2, "generated": 1, "bands": .3}
-TWO, FITTED_TWO = .06, .2  # share of two beats a bar: of real music, by hand, and of the generated pieces
+TWO = .383  # what the odds of two beats a bar are multiplied by, found by prior.py
 KIND_OF = {"drums": "drums", "band": "bands"}  # by the group of a row of labels.json
 FOLDS, FAST_BPM = 4, 165
 
@@ -77,8 +77,8 @@ def fold_of(d):
 
 
 def prior_of(names, two):
-    """What is added to the weights for a share of two beats a bar; 0: nothing."""
-    return np.where([name == "TWO" for name in names], np.log(two / FITTED_TWO) if two else 0, 0)
+    """What is added to the weights for odds of two beats a bar that are `two` times as high; 0: nothing."""
+    return np.where([name == "TWO" for name in names], np.log(two) if two else 0, 0)
 
 
 def built_in(names):
@@ -102,7 +102,7 @@ def print_shares(data, kinds):
 
 def add_fit_options(parser):
     parser.add_argument("--l2", type=float, default=L2)
-    parser.add_argument("--two", type=float, default=TWO, help="share of two beats a bar that is assumed; 0: as fitted")
+    parser.add_argument("--two", type=float, default=TWO, help="multiplies the odds of two beats a bar; 0: as fitted")
     parser.add_argument("--real-weight", type=float, default=KINDS["real"])
     parser.add_argument("--drums-weight", type=float, default=KINDS["drums"])
     parser.add_argument("--generated-weight", type=float, default=KINDS["generated"])
