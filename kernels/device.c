@@ -98,6 +98,14 @@ kt_device_begin_rises(kt_device_t *self, const kt_plan_t *plan, const kt_rise_sp
                                   : kt_device_rises(self, plan, span, out);
 }
 
+kt_err_t
+kt_device_begin_derived(kt_device_t *self, const kt_plan_t *plan, const kt_derived_t *rows, kt_device_job_t **job_p)
+{
+    *job_p = NULL;
+    return self->ops->begin_derived ? self->ops->begin_derived(self, plan, rows, job_p)
+                                    : kt_derive(self->isa, plan, rows);
+}
+
 bool
 kt_device_takes_pieces(kt_device_t *self, const kt_plan_t *plan, const kt_source_opts_t *opts, double seconds,
                        bool keeps)

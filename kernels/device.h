@@ -9,12 +9,12 @@
 #include "kernels/audio/rises.h"
 #include "kernels/audio/rows.h"
 #include "kernels/audio/source.h"
+#include "kernels/derived.h"
 #include "kernels/image/stats.h"
 
 #include <stdbool.h>
 
 typedef struct kt_device kt_device_t;
-typedef struct kt_isa    kt_isa_t;  // kernels/isa.h
 typedef struct kt_device_info {
     char     name[64];
     char     kind[16];  // "cpu-avx512", "cpu-avx2", "cpu-base", "cpu-ref", "cuda"
@@ -69,6 +69,11 @@ KT_MUST_USE kt_err_t kt_device_begin_bass(kt_device_t *self, kt_bass_t *bass, co
 // Spectral peaks of n samples in cents (kernels/audio/cents.h). `counter` is used by the processor alone.
 KT_MUST_USE kt_err_t kt_device_begin_cents(kt_device_t *self, kt_cents_counter_t *counter, const float *samples,
                                            size_t n, kt_cents_t *out, kt_device_job_t **job_p);
+// What is derived of a segment's rows (kernels/derived.h). Where they are of a first pass that was to keep its samples
+// (kt_device_keep_samples), and were allowed to stay (kt_rows_t), a GPU may have mel, peak and valley alone, and it
+// then keeps MFCC and contrast too: the caller's memory of these is for kt_device_columns alone, until forget.
+KT_MUST_USE kt_err_t kt_device_begin_derived(kt_device_t *self, const kt_plan_t *plan, const kt_derived_t *rows,
+                                             kt_device_job_t **job_p);
 // Pieces of a file's stream at its own rate (kernels/audio/source.h), while the rest of it is decoded. takes: before
 // the first request of the file; a GPU takes them unless it leaves the file to the CPU, or has no kernel or room for
 // such pieces; a device that computes on the caller's thread never does. seconds: of the stream, 0: unknown. keeps:

@@ -23,6 +23,8 @@ typedef struct kt_device_ops {
                            kt_device_job_t **job_p);
     kt_err_t (*begin_cents)(kt_device_t *self, kt_cents_counter_t *counter, const float *samples, size_t n,
                             kt_cents_t *out, kt_device_job_t **job_p);
+    kt_err_t (*begin_derived)(kt_device_t *self, const kt_plan_t *plan, const kt_derived_t *rows,
+                              kt_device_job_t **job_p);
     bool (*takes_pieces)(kt_device_t *self, const kt_plan_t *plan, const kt_source_opts_t *opts, double seconds,
                          bool keeps);
     kt_err_t (*begin_piece)(kt_device_t *self, const kt_source_opts_t *opts, kt_source_piece_t *piece,

@@ -70,4 +70,5 @@ typedef struct kt_rows {
     float               *row[KT_ROWS];
     kt_spectral_peaks_t *peaks;      // of |X|^2, n_chroma bins per octave (chroma_stft); NULL: not wanted
     kt_spectral_peaks_t *cqt_peaks;  // of |X|, 36 bins per octave (chroma_cqt); NULL: not wanted
+    bool                 may_stay;   // a device may keep mel, peak and valley (kt_device_begin_derived)
 } kt_rows_t;

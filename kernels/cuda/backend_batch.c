@@ -11,7 +11,7 @@ static const kt_gpu_launcher_t *const LAUNCHERS[KT_GPU_KINDS] = {
     [KT_GPU_IMAGE] = &kt_gpu_image_launcher,       [KT_GPU_CQT] = &kt_gpu_cqt_launcher,
     [KT_GPU_COLUMNS] = &kt_gpu_columns_launcher,   [KT_GPU_RISES] = &kt_gpu_rises_launcher,
     [KT_GPU_BASS] = &kt_gpu_bass_launcher,         [KT_GPU_CENTS] = &kt_gpu_cents_launcher,
-    [KT_GPU_SOURCE] = &kt_gpu_source_launcher,
+    [KT_GPU_SOURCE] = &kt_gpu_source_launcher,     [KT_GPU_DERIVED] = &kt_gpu_derived_launcher,
 };
 
 static kt_err_t
@@ -101,19 +101,21 @@ copy_shares(const kt_gpu_job_t *job)
     return error;
 }
 
-// Results that stay, from where the launch leaves them.
+// Results that are kept, from where the launch leaves them.
 static cudaError_t
 copy_stays(const kt_gpu_job_t *job)
 {
     const kt_gpu_lane_t *lane  = job->lane;
     cudaError_t          error = cudaSuccess;
-    for (uint32_t i = 0; i < job->batch->n_parts && !error; i++) {
+    for (uint32_t i = 0; i < job->batch->n_parts; i++) {
         const kt_gpu_part_t *part = &job->batch->parts[i];
-        const size_t         item = lane->shape.section[part->stay.section].item_bytes;
-        if (part->stay.kept)
-            error = cudaMemcpyAsync((char *)part->stay.kept->memory + part->stay.at,
-                                    lane->results + lane->layout.at[part->stay.section] + part->first * item,
-                                    part->items * item, cudaMemcpyDeviceToDevice, lane->stream);
+        for (uint32_t n = 0; part->stay.kept && n < part->stay.n && !error; n++) {
+            const uint32_t section = part->stay.section[n];
+            const size_t   item    = lane->shape.section[section].item_bytes;
+            error                  = cudaMemcpyAsync((char *)part->stay.kept->memory + part->stay.at[n],
+                                                     lane->results + lane->layout.at[section] + part->first * item, part->items * item,
+                                                     cudaMemcpyDeviceToDevice, lane->stream);
+        }
     }
     return error;
 }

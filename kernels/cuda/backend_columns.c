@@ -41,7 +41,7 @@ columns_launch(const kt_gpu_job_t *job)
         if (part->share.kept) {
             columns.rows         = (const float *)(const void *)((char *)part->share.kept->memory + part->share.at);
             columns.item_floats  = KT_GPU_ITEM_COLUMNS;
-            columns.frame_floats = args.width;
+            columns.frame_floats = args.floats;
         }
         err = kt_cuda_columns(&columns, lane->stream);
     }

@@ -1,6 +1,6 @@
 // The inside of a context: backend.c (devices, life), backend_batch.c (a batch's way through a slot, whatever its kind)
 // and one launcher per kind of work: backend_frames.c, backend_images.c, backend_cqt.c,
-// backend_columns.c, backend_bass.c, backend_cents.c, backend_source.c.
+// backend_columns.c, backend_bass.c, backend_cents.c, backend_source.c, backend_derived.c.
 #pragma once
 
 #include "kernels/cuda/backend_nvml.h"
@@ -78,7 +78,7 @@ typedef struct kt_gpu_launcher {
 } kt_gpu_launcher_t;
 extern const kt_gpu_launcher_t kt_gpu_frontend_launcher, kt_gpu_chroma_launcher, kt_gpu_image_launcher,
     kt_gpu_cqt_launcher, kt_gpu_columns_launcher, kt_gpu_rises_launcher, kt_gpu_bass_launcher, kt_gpu_cents_launcher,
-    kt_gpu_source_launcher;
+    kt_gpu_source_launcher, kt_gpu_derived_launcher;
 
 // Results of a section on the device; NULL: not wanted.
 static inline void *

@@ -88,9 +88,10 @@ size_t kt_cuda_tiles_of(size_t rows);
 size_t kt_cuda_tile(const kt_cuda_tile_t *whole, kt_cuda_tile_t *tiles);  // whole->first and ->count are not read
 
 typedef struct kt_cuda_segment_rows {
-    const float    *mel, *peak, *valley;               // rows of the first pass; NULL: nothing of it
-    const uint32_t *maxima;                            // [segments][KT_CUDA_MAXIMA]
-    float          *mel_db, *mfcc, *onset, *contrast;  // NULL: not wanted. All but contrast need mel
+    const float    *mel, *peak, *valley;              // rows of the first pass; NULL: nothing of it
+    const uint32_t *maxima;                           // [segments][KT_CUDA_MAXIMA]
+    float          *bands, *mfcc, *onset, *contrast;  // NULL: not wanted. All but contrast need mel
+    uint32_t        mfcc_floats, contrast_floats;     // from one row of theirs to the next
 } kt_cuda_segment_rows_t;
 KT_MUST_USE kt_err_t kt_cuda_segments(const kt_cuda_plan_t *self, const kt_cuda_tile_t *tiles, size_t n,
                                       const kt_cuda_segment_rows_t *rows, cudaStream_t stream);

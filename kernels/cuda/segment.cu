@@ -1,29 +1,53 @@
-// Rows of a whole segment: decibels of mel (whose floor hangs on the segment's largest value), MFCC, onset envelope,
-// contrast. One block per tile of up to 256 rows, in steps of eight: decibels of eight rows into shared memory beside
-// the last row of the step before, then cosine sums (one thread per row and coefficient) and rises (one warp per row).
-// Mel is read once and its decibels are never read back; sums and logarithms are in double, because a contrast or a
-// high coefficient may be far smaller than what it is the difference of.
+// Rows of a whole segment: MFCC and onset envelope of the decibels of mel (whose floor hangs on the segment's largest
+// value), bands of mel, contrast. One block per tile of up to 256 rows, in steps of eight: decibels of eight rows into
+// shared memory beside the last row of the step before, then cosine sums (one thread per row and coefficient) and rises
+// (one warp per row). Mel is read once and its decibels are never read back; cosine sums and logarithms are in pairs of
+// floats, because a contrast or a high coefficient may be far smaller than what it is the difference of. In double they
+// would take ten times as long as all else where doubles are slow, and where they are fast accesses of shared memory
+// take as long as either.
 #include "kernels/cuda/rows.cuh"
+#include "kernels/cuda/twofloat.cuh"
+#include "kernels/gpu/derived.h"
 
 enum { THREADS = 128, KT_TOP_DB = 80 };
 
-// 10 log10(max(1e-10, x)); NaN stays NaN.
-__device__ __forceinline__ double
+// 10 log10(max(1e-10, x)) within 5e-9; NaN stays NaN. Of the mantissa m, 0.7 to 1.4: 2 artanh((m - 1) / (m + 1)).
+__device__ __forceinline__ kt_twofloat
 kt_decibel(float x)
 {
-    return isnan(x) ? (double)x : 10 * log10((double)fmaxf(1e-10F, x));
+    // 10 log10(2), its upper part short enough for exact multiples, and 20 / ln(10).
+    const float       high = 3.009765625F, low = 5.3433113e-4F;
+    const kt_twofloat scale(8.685889638065035);
+    x = x < 1e-10F ? 1e-10F : x;
+    if (!(x < INFINITY))
+        return x;
+    const uint32_t bits     = __float_as_uint(x) - 0x3f3504f3U;  // of the square root of a half
+    const float    exponent = (float)((int32_t)bits >> 23);
+    const float    m        = __uint_as_float((bits & 0x007fffffU) + 0x3f3504f3U);
+    const float    top = __fsub_rn(m, 1), bottom = __fadd_rn(m, 1), rest = __fsub_rn(m, __fsub_rn(bottom, 1));
+    const float    ratio    = __fdiv_rn(top, bottom);
+    const float    more     = __fdiv_rn(fmaf(-ratio, rest, fmaf(-ratio, bottom, top)), bottom);
+    const float    s2       = __fmul_rn(ratio, ratio);
+    float          tail     = fmaf(s2, 1.0F / 13, 1.0F / 11);
+    tail                    = fmaf(s2, tail, 1.0F / 9);
+    tail                    = fmaf(s2, tail, 1.0F / 7);
+    tail                    = fmaf(s2, tail, 1.0F / 5);
+    tail                    = fmaf(s2, tail, 1.0F / 3);
+    const kt_twofloat first = scale * kt_twofloat(ratio, more);
+    const float       lower = fmaf(exponent, low, fmaf(__fmul_rn(scale.hi, ratio), __fmul_rn(s2, tail), first.lo));
+    return kt_twofloat_sum(__fmul_rn(exponent, high), first.hi, lower);
 }
 
-__device__ __forceinline__ double
+__device__ __forceinline__ kt_twofloat
 kt_lowest(const uint32_t *maxima, uint64_t segment, unsigned which)
 {
-    return kt_decibel(__uint_as_float(maxima[segment * KT_CUDA_MAXIMA + which])) - KT_TOP_DB;
+    return kt_decibel(__uint_as_float(maxima[segment * KT_CUDA_MAXIMA + which])) - kt_twofloat(KT_TOP_DB);
 }
 
-__device__ __forceinline__ double
-kt_at_least(double db, double low)
+__device__ __forceinline__ kt_twofloat
+kt_at_least(kt_twofloat db, kt_twofloat low)
 {
-    return db < low ? low : db;
+    return db.hi < low.hi || (db.hi == low.hi && db.lo < low.lo) ? low : db;
 }
 
 // Row r of the segment against row r - 1 gives the envelope at r - 1 + shift.
@@ -41,39 +65,59 @@ kt_rise(const kt_cuda_tables_t &plan, const kt_cuda_tile_t &tile, const float *b
 }
 
 __device__ __forceinline__ void
-kt_cosines(const kt_cuda_tables_t &plan, const float *dct, const float *db, unsigned rows, uint64_t row, float *mfcc,
-           unsigned t)
+kt_cosines(const kt_cuda_tables_t &plan, const float *dct, const float *db, unsigned count, uint64_t row,
+           const kt_cuda_segment_rows_t &rows, unsigned t)
 {
-    for (unsigned i = t; i < rows * plan.n_mfcc; i += THREADS) {
+    for (unsigned i = t; i < count * plan.n_mfcc; i += THREADS) {
         const unsigned r = i / plan.n_mfcc, c = i % plan.n_mfcc;
-        double         sum = 0;
-        for (unsigned m = 0; m < plan.n_mels; m++)
-            sum = fma((double)dct[m * plan.n_mfcc + c], (double)db[r * KT_SEGMENT_STRIDE(plan.n_mels) + m], sum);
-        mfcc[(row + r) * plan.n_mfcc + c] = (float)sum;
+        kt_twofloat    sum = 0;
+        for (unsigned m = 0; m < plan.n_mels; m++) {
+            const float a = dct[m * plan.n_mfcc + c], x = db[r * KT_SEGMENT_STRIDE(plan.n_mels) + m];
+            const float product = __fmul_rn(a, x);
+            sum                 = kt_twofloat_sum(sum.hi, product, __fadd_rn(sum.lo, fmaf(a, x, -product)));
+        }
+        rows.mfcc[(row + r) * rows.mfcc_floats + c] = sum.hi;
     }
 }
 
 __device__ __forceinline__ void
 kt_tile_contrast(const kt_cuda_tile_t &tile, const kt_cuda_segment_rows_t &rows, unsigned t)
 {
-    const double   low_peak   = kt_lowest(rows.maxima, tile.segment, 1);
-    const double   low_valley = kt_lowest(rows.maxima, tile.segment, 2);
-    const uint64_t first      = (tile.row + tile.first) * KT_BANDS;
-    for (uint64_t i = first + t; i < first + (uint64_t)tile.count * KT_BANDS; i += THREADS)
-        rows.contrast[i] = (float)(kt_at_least(kt_decibel(rows.peak[i]), low_peak) -
-                                   kt_at_least(kt_decibel(rows.valley[i]), low_valley));
+    const kt_twofloat low_peak   = kt_lowest(rows.maxima, tile.segment, 1);
+    const kt_twofloat low_valley = kt_lowest(rows.maxima, tile.segment, 2);
+    const uint64_t    first      = tile.row + tile.first;
+    for (unsigned i = t; i < tile.count * KT_BANDS; i += THREADS) {
+        const uint64_t    at = first * KT_BANDS + i;
+        const kt_twofloat db =
+            kt_at_least(kt_decibel(rows.peak[at]), low_peak) - kt_at_least(kt_decibel(rows.valley[at]), low_valley);
+        rows.contrast[(first + i / KT_BANDS) * rows.contrast_floats + i % KT_BANDS] = db.hi;
+    }
 }
 
-// The tile's mel rows from `first` on, `count` of them, as decibels into shared memory and out.
-__device__ __forceinline__ void
-kt_tile_decibels(const kt_cuda_tables_t &plan, const kt_cuda_segment_rows_t &rows, uint64_t first, unsigned count,
-                 double low, float *db, bool store, unsigned t)
+// Of four neighbouring mel bands of one row, by the first of four lanes.
+__device__ __forceinline__ float
+kt_band_sum(float power)
 {
-    for (unsigned i = t; i < count * plan.n_mels; i += THREADS) {
-        const float value = (float)kt_at_least(kt_decibel(rows.mel[first * plan.n_mels + i]), low);
-        db[i / plan.n_mels * KT_SEGMENT_STRIDE(plan.n_mels) + i % plan.n_mels] = value;
-        if (store && rows.mel_db)
-            rows.mel_db[first * plan.n_mels + i] = value;
+    const float pair = power + __shfl_xor_sync(KT_FULL_WARP, power, 1);
+    return pair + __shfl_xor_sync(KT_FULL_WARP, pair, 2);
+}
+
+// The tile's mel rows from `first` on, `count` of them, as decibels into shared memory, and their bands out. Whole
+// warps go round, as lanes exchange values.
+__device__ __forceinline__ void
+kt_tile_decibels(const kt_cuda_tables_t &plan, const float *mel, unsigned count, kt_twofloat low, float *db,
+                 float *bands, unsigned t)
+{
+    const unsigned n = count * plan.n_mels;
+    for (unsigned at = 0; at < n; at += THREADS) {
+        const unsigned i     = at + t;
+        const float    power = i < n ? mel[i] : 0;
+        if (i < n)
+            db[i / plan.n_mels * KT_SEGMENT_STRIDE(plan.n_mels) + i % plan.n_mels] =
+                kt_at_least(kt_decibel(power), low).hi;
+        const float band = bands ? kt_band_sum(power) : 0;
+        if (bands && i < n && i % KT_DERIVED_MELS == 0)
+            bands[i / KT_DERIVED_MELS] = band;
     }
 }
 
@@ -92,19 +136,21 @@ __launch_bounds__(THREADS)
         kt_tile_contrast(tile, rows, me.t);
     if (!rows.mel)
         return;
-    const double low = kt_lowest(rows.maxima, tile.segment, 0);
+    const kt_twofloat low = kt_lowest(rows.maxima, tile.segment, 0);
     for (unsigned i = me.t; plan.segment_dct && rows.mfcc && i < plan.n_mels * plan.n_mfcc; i += THREADS)
         ((float *)(kt_shared + plan.segment_dct))[i] = plan.dct[i];
     if (tile.first > 0)
-        kt_tile_decibels(plan, rows, tile.row + tile.first - 1, 1, low, halo, false, me.t);
+        kt_tile_decibels(plan, rows.mel + (tile.row + tile.first - 1) * plan.n_mels, 1, low, halo, NULL, me.t);
     for (unsigned i = me.t; tile.first == 0 && rows.onset && i < min(shift, tile.rows); i += THREADS)
         rows.onset[tile.row + i] = 0;
     for (unsigned r = 0; r < tile.count; r += KT_SEGMENT_STEP) {
         const unsigned some = min((unsigned)KT_SEGMENT_STEP, tile.count - r), first = tile.first + r;
-        kt_tile_decibels(plan, rows, tile.row + first, some, low, db, true, me.t);
+        const uint64_t at = (tile.row + first) * plan.n_mels;
+        kt_tile_decibels(plan, rows.mel + at, some, low, db, rows.bands ? rows.bands + at / KT_DERIVED_MELS : NULL,
+                         me.t);
         __syncthreads();
         if (rows.mfcc)
-            kt_cosines(plan, dct, db, some, tile.row + first, rows.mfcc, me.t);
+            kt_cosines(plan, dct, db, some, tile.row + first, rows, me.t);
         for (unsigned i = me.warp; rows.onset && i < some; i += me.warps)
             if (first + i > 0)
                 kt_rise(plan, tile, db + i * stride - stride, db + i * stride, first + i, rows.onset, me.lane);

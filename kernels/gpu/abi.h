@@ -18,7 +18,7 @@
 #include "kernels/gpu/samples.h"
 
 enum {
-    KT_GPU_ABI          = 12,
+    KT_GPU_ABI          = 13,
     KT_GPU_TEXT         = 96,
     KT_GPU_WHY          = 256,
     KT_GPU_SLOTS_MAX    = 8,
@@ -63,6 +63,7 @@ typedef enum kt_gpu_kind_id {
     KT_GPU_BASS,
     KT_GPU_CENTS,
     KT_GPU_SOURCE,
+    KT_GPU_DERIVED,
     KT_GPU_KINDS
 } kt_gpu_kind_id_t;
 

@@ -5,6 +5,7 @@
 #include "kernels/gpu/cents.h"
 #include "kernels/gpu/columns.h"
 #include "kernels/gpu/cqt.h"
+#include "kernels/gpu/derived.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
 #include "kernels/gpu/private.h"
@@ -29,10 +30,16 @@ typedef struct gpu_device {
     kt_gpu_kept_t      *kept;            // samples of a segment on it; NULL: none
     kt_span_t           samples;         // the span that they are
     bool                keeps, is_kept;  // those of the next first pass are to be kept; they are there
-    kt_gpu_kept_t      *mel;             // that pass's mel rows on the same GPU; NULL: none
-    const float        *mel_rows;        // where the caller has them
-    bool                mel_is_kept;     // they are there
-    kt_polyphase_t     *table;           // of the resampler, for pieces that a GPU failed at; NULL: not yet
+    struct {
+        kt_gpu_kept_t       *kept;     // mel rows of that pass on the same GPU; NULL: none
+        const kt_plan_t     *plan;     // of them
+        kt_rows_t            to;       // where the caller has them
+        kt_derived_t         derived;  // and what is derived of them, if `has_all`
+        kt_gpu_rows_layout_t layout;
+        bool                 stay;  // peaks, valleys and what is derived too, and the caller has none of these
+        bool                 is_kept, has_all;  // the rows are there; MFCC and contrast are
+    } rows;
+    kt_polyphase_t *table;  // of the resampler, for pieces that a GPU failed at; NULL: not yet
     struct {
         kt_gpu_t      *gpu;           // of `kept`
         kt_gpu_kept_t *kept;          // resampled mono of the stream's pieces; NULL: none
@@ -50,7 +57,7 @@ gpu_of(kt_device_t *device)
 
 // A request of one span. What failed is computed on the CPU (`compute`).
 struct kt_device_job {
-    gpu_device_t   *self;  // of a piece
+    gpu_device_t   *self;  // of a piece, and of derived rows
     kt_gpu_t       *gpu;
     kt_gpu_ticket_t ticket;
     kt_err_t (*compute)(kt_device_t *cpu, kt_device_job_t *job);
@@ -65,21 +72,30 @@ struct kt_device_job {
     kt_gpu_cents_t     cents;
     kt_source_opts_t   source_opts;
     kt_gpu_source_t    source;
-    kt_gpu_kept_t     *fills, *mel;  // the samples and mel rows that this request keeps; NULL: none
-    kt_err_t           err;          // of post: it is not on its way
+    kt_gpu_derived_t   derived;
+    kt_derived_t       derived_rows;
+    kt_gpu_kept_t     *fills;  // the samples that this request keeps; NULL: none
+    kt_err_t           err;    // of post: it is not on its way
+    bool               here;   // it was not to be: the processor computes it at the end
     kt_device_done_fn *done;
     void              *context;
     kt_gpu_cqt_table_t table[];  // of constant-Q: one
 };
 
-// Peaks are appended, so those of the failed attempt are removed first.
-static kt_err_t
-compute_rows(kt_device_t *cpu, kt_device_job_t *job)
+// Peaks are appended, so those of an attempt before are removed first.
+static void
+peaks_back(kt_device_job_t *job)
 {
     if (job->rows.peaks)
         job->rows.peaks->count = job->had;
     if (job->rows.cqt_peaks)
         job->rows.cqt_peaks->count = job->had_cqt;
+}
+
+static kt_err_t
+compute_rows(kt_device_t *cpu, kt_device_job_t *job)
+{
+    peaks_back(job);
     return kt_device_frontend(cpu, job->frames.plan, &job->span, 1, &job->rows);
 }
 
@@ -148,6 +164,28 @@ compute_piece(kt_device_t *cpu, kt_device_job_t *job)
     return kt_source_compute(&job->source_opts, kt_device_isa(cpu)->loudness, &job->self->table, job->source.piece);
 }
 
+// The rows that the GPU alone has, to where the caller has them: computed again.
+static kt_err_t
+rows_return(gpu_device_t *self)
+{
+    static const kt_row_t STAY[] = {KT_ROW_MEL, KT_ROW_PEAK, KT_ROW_VALLEY};
+    kt_rows_t             rows   = {0};
+    for (size_t i = 0; i < sizeof STAY / sizeof *STAY; i++)
+        rows.row[STAY[i]] = self->rows.to.row[STAY[i]];
+    if (!self->rows.stay || !self->rows.is_kept)
+        return KT_OK;
+    self->rows.is_kept = false;
+    const kt_err_t err = kt_device_frontend(self->cpu, self->rows.plan, &self->samples, 1, &rows);
+    return err || !self->rows.has_all ? err : kt_derive(self->device.isa, self->rows.plan, &self->rows.derived);
+}
+
+static kt_err_t
+compute_derived(kt_device_t *cpu, kt_device_job_t *job)
+{
+    const kt_err_t err = rows_return(job->self);
+    return err ? err : kt_derive(kt_device_isa(cpu), job->derived.plan, &job->derived_rows);
+}
+
 static void
 stream_drop(gpu_device_t *self)
 {
@@ -160,12 +198,12 @@ stream_drop(gpu_device_t *self)
 static void
 forget_samples(gpu_device_t *self)
 {
-    self->is_kept     = false;
-    self->mel_is_kept = false;
+    self->is_kept      = false;
+    self->rows.is_kept = false;
     if (self->kept && self->kept == self->stream.kept)
         self->kept = NULL;
     kt_gpu_drop(self->keeper, &self->kept);
-    kt_gpu_drop(self->keeper, &self->mel);
+    kt_gpu_drop(self->keeper, &self->rows.kept);
 }
 
 static void
@@ -209,23 +247,37 @@ stream_is_there(gpu_device_t *self, const kt_plan_t *plan, const kt_span_t *span
     return true;
 }
 
-// Of a first pass: its samples are kept, and its mel rows, if that is asked for and possible.
+// Rows of a first pass whose samples are kept, as far as that is possible.
+static void
+keep_rows(gpu_device_t *self, const kt_plan_t *plan, const kt_span_t *span, const kt_rows_t *to)
+{
+    const kt_frontend_opts_t *opts = kt_plan_opts(plan);
+    self->rows.plan                = plan;
+    self->rows.to                  = *to;
+    self->rows.has_all             = false;
+    self->rows.stay =
+        to->may_stay && kt_gpu_derived_fit(plan, span->frames, self->gpu->slot_in_bytes, self->gpu->slot_out_bytes);
+    if (!self->kept || !to->row[KT_ROW_MEL] || opts->n_mels % KT_GPU_ITEM_COLUMNS != 0)
+        return;
+    kt_gpu_rows_layout(opts, span->frames, self->rows.stay, &self->rows.layout);
+    self->rows.kept = kt_gpu_keep(self->gpu, self->rows.layout.bytes);
+}
+
+// Of a first pass: its samples are kept, and its rows, if that is asked for and possible.
 static kt_gpu_samples_t
-keep_samples(gpu_device_t *self, const kt_plan_t *plan, const kt_span_t *span, const float *mel)
+keep_samples(gpu_device_t *self, const kt_plan_t *plan, const kt_span_t *span, const kt_rows_t *to)
 {
     const kt_frontend_opts_t *opts = kt_plan_opts(plan);
     if (!self->keeps || opts->hop > opts->n_fft)
         return kept_samples(self, span->pcm, span_samples(plan, span));
     self->keeps      = false;
     self->samples    = *span;
-    self->mel_rows   = mel;
     const bool there = stream_is_there(self, plan, span);
     if (!there) {
         self->keeper = self->gpu;
         self->kept   = kt_gpu_keep(self->gpu, span_samples(plan, span) * sizeof(float));
     }
-    if (self->kept && mel && opts->n_mels % KT_GPU_ITEM_COLUMNS == 0)
-        self->mel = kt_gpu_keep(self->gpu, span->frames * opts->n_mels * sizeof(float));
+    keep_rows(self, plan, span, to);
     if (there)
         return kept_samples(self, span->pcm, span_samples(plan, span));
     return (kt_gpu_samples_t){.kept = self->kept, .fills = true};
@@ -284,7 +336,6 @@ job_begin(gpu_device_t *self, const kt_gpu_kind_t *kind, const kt_gpu_frames_t *
     }
     job->compute = frames->rows ? compute_rows : compute_chroma;
     job->fills   = frames->samples.fills ? frames->samples.kept : NULL;
-    job->mel     = frames->mel;
     job_post(job, kind, &job->frames, job->span.frames, job_p);
     return KT_OK;
 }
@@ -302,10 +353,15 @@ gpu_begin_frontend(kt_device_t *device, const kt_plan_t *plan, const kt_span_t *
         return cpu_ends(self, kt_device_frontend(self->cpu, plan, span, 1, out), start_us,
                         plan == self->plan ? span->frames : 0, job_p);
     const bool             keeps   = self->keeps;
-    const kt_gpu_samples_t samples = keep_samples(self, plan, span, out->row[KT_ROW_MEL]);
+    const kt_gpu_samples_t samples = keep_samples(self, plan, span, out);
+    kt_gpu_kept_t *const   kept    = keeps ? self->rows.kept : NULL;
     return job_begin(self, &kt_gpu_frontend_kind,
-                     &(kt_gpu_frames_t){
-                         .plan = plan, .span = span, .rows = out, .samples = samples, .mel = keeps ? self->mel : NULL},
+                     &(kt_gpu_frames_t){.plan    = plan,
+                                        .span    = span,
+                                        .rows    = out,
+                                        .samples = samples,
+                                        .kept    = kept,
+                                        .stays   = kept && self->rows.stay},
                      job_p);
 }
 
@@ -378,6 +434,55 @@ gpu_begin_rises(kt_device_t *device, const kt_plan_t *plan, const kt_rise_span_t
     job->rises.samples.first += before;
     job_post(job, &kt_gpu_rises_kind, &job->rises, span->frames, job_p);
     return KT_OK;
+}
+
+// Where the rows are here, the processor derives the others when they are needed, beside what the GPU does meanwhile.
+static kt_err_t
+gpu_begin_derived(kt_device_t *device, const kt_plan_t *plan, const kt_derived_t *rows, kt_device_job_t **job_p)
+{
+    gpu_device_t *self     = gpu_of(device);
+    const int64_t start_us = kt_clock_us();
+    if (self->on_cpu)
+        return cpu_ends(self, kt_derive(device->isa, plan, rows), start_us, 0, job_p);
+    kt_device_job_t *job = calloc(1, sizeof *job);
+    if (!job)
+        return KT_ENOMEM;
+    job->self         = self;
+    job->gpu          = self->gpu;
+    job->compute      = compute_derived;
+    job->derived_rows = *rows;
+    job->derived      = (kt_gpu_derived_t){plan, &job->derived_rows, self->rows.kept};
+    job->here         = !self->rows.is_kept || !self->rows.stay || rows->mel != self->rows.to.row[KT_ROW_MEL];
+    job->err          = job->here || self->gpu != self->keeper ? KT_EINVAL : KT_OK;
+    *job_p            = job;
+    if (!job->err)
+        job_post(job, &kt_gpu_derived_kind, &job->derived, rows->frames, job_p);
+    return KT_OK;
+}
+
+// Of a request that is over. False: its rows were to stay, and there was no memory for them: the caller has none.
+static bool
+note_rows(gpu_device_t *self, const kt_device_job_t *job, kt_err_t err)
+{
+    const kt_gpu_kept_t *kept = job->frames.kept;
+    if (kept && kept == self->rows.kept)
+        self->rows.is_kept = !err && kept->memory && !kept->refused;
+    if (job->compute == compute_derived && !job->here && !err) {
+        self->rows.derived = job->derived_rows;
+        self->rows.has_all = true;
+    }
+    return err || !job->frames.stays || !kept->refused;
+}
+
+// The same first pass, and its rows come back.
+static kt_err_t
+rows_again(kt_device_job_t *job)
+{
+    const kt_gpu_request_t request = job->ticket.request;
+    job->frames.kept               = NULL;
+    job->frames.stays              = false;
+    peaks_back(job);
+    return kt_gpu_run(job->gpu, &request);
 }
 
 // A file of unknown length counts as one of four minutes.
@@ -507,13 +612,14 @@ gpu_end(kt_device_t *device, kt_device_job_t **job_p)
     kt_device_job_t *job  = *job_p;
     kt_err_t         err  = job->err ? job->err : kt_gpu_ticket_await(job->gpu, &job->ticket);
     *job_p                = NULL;
-    gpu_note(self, err);
+    if (!note_rows(self, job, err))
+        err = rows_again(job);
+    if (!job->here)
+        gpu_note(self, err);
     stream_note(self, job, err);
     self->resampled += job->source_opts.to_hz > 0 && job->source_opts.to_hz != job->source_opts.rate_hz;
     if (job->fills && job->fills == self->kept)
         self->is_kept = !err && job->fills->memory && !job->fills->refused;
-    if (job->mel && job->mel == self->mel)
-        self->mel_is_kept = !err && job->mel->memory && !job->mel->refused;
     if (err)
         err = job->compute(self->cpu, job);
     free(job);
@@ -579,44 +685,20 @@ gpu_images(kt_device_t *device, const kt_image_span_t *span, kt_image_stats_t *o
         self->cpu->ops->images(self->cpu, span, out);
 }
 
-// The matrix whose rows the GPU has; columns->n: none.
-static size_t
-kept_matrix(const gpu_device_t *self, const kt_column_set_t *columns)
-{
-    const bool there = self->mel_is_kept && self->gpu == self->keeper;
-    size_t     i     = there ? 0 : columns->n;
-    while (i < columns->n && (columns->matrices[i].rows != self->mel_rows ||
-                              columns->frames * columns->matrices[i].width * sizeof(float) != self->mel->bytes))
-        i++;
-    return i;
-}
-
-// In up to three requests: of the matrices before the one that is kept, of that one, of those behind it.
+// On the GPU, with the rows that it has.
 static kt_err_t
 request_columns(gpu_device_t *self, const kt_column_set_t *columns, kt_column_moments_t *moments, float *quantile)
 {
-    enum { REQUESTS = 3 };
-    const size_t     kept = kept_matrix(self, columns), past = kept < columns->n ? kept + 1 : kept;
-    const size_t     ends[REQUESTS + 1] = {0, kept, past, columns->n};
-    kt_column_set_t  sets[REQUESTS];
-    kt_gpu_columns_t works[REQUESTS];
-    kt_gpu_ticket_t  tickets[REQUESTS];
-    kt_err_t         errs[REQUESTS], err = KT_OK;
-    for (size_t i = 0, begin = 0; i < REQUESTS; begin += works[i++].width) {
-        sets[i] =
-            (kt_column_set_t){columns->matrices + ends[i], ends[i + 1] - ends[i], columns->frames, columns->quantiles};
-        works[i]           = (kt_gpu_columns_t){&sets[i], kt_column_set_width(&sets[i]), moments + begin,
-                                                quantile + begin * columns->quantiles, i == 1 ? self->mel : NULL};
-        const size_t items = (works[i].width + KT_GPU_ITEM_COLUMNS - 1) / KT_GPU_ITEM_COLUMNS;
-        tickets[i]         = (kt_gpu_ticket_t){.request = {&kt_gpu_columns_kind, &works[i], items}};
-        errs[i]            = items > 0 ? kt_gpu_ticket_post(self->gpu, &tickets[i]) : KT_OK;
-    }
-    for (size_t i = 0; i < REQUESTS; i++) {
-        const bool     waits = !errs[i] && tickets[i].request.items > 0;
-        const kt_err_t ended = waits ? kt_gpu_ticket_await(self->gpu, &tickets[i]) : errs[i];
-        err                  = err ? err : ended;
-    }
-    return err;
+    const kt_gpu_rows_layout_t *layout = &self->rows.layout;
+    kt_gpu_kept_t              *kept   = self->rows.kept;
+    const kt_derived_t         *more   = &self->rows.derived;
+    const kt_gpu_kept_rows_t    rows[] = {
+           {self->rows.to.row[KT_ROW_MEL], kept, layout->mel, kt_plan_opts(self->rows.plan)->n_mels},
+           {more->mfcc, kept, layout->mfcc, layout->mfcc_floats},
+           {more->contrast, kept, layout->contrast, layout->contrast_floats},
+    };
+    const size_t all = self->rows.has_all ? sizeof rows / sizeof *rows : 1;
+    return kt_gpu_columns_run(self->gpu, columns, rows, all, moments, quantile);
 }
 
 // A column that does not fit a slot (ten minutes with a hop of 64, little ANALYZER_GPU_MAX_MEMORY) is the CPU's:
@@ -628,10 +710,13 @@ gpu_columns(kt_device_t *device, const kt_column_set_t *columns, kt_column_momen
     const int64_t start_us = kt_clock_us();
     const bool    fits     = kt_gpu_columns_in_bytes(columns->frames) <= self->gpu->slot_in_bytes;
     const bool    on_cpu   = self->on_cpu || !fits;
-    kt_err_t      err      = on_cpu ? KT_OK : request_columns(self, columns, moments, quantile);
+    const bool    kept     = self->rows.is_kept && self->gpu == self->keeper && columns->frames == self->samples.frames;
+    kt_err_t      err      = on_cpu ? KT_ESTATE
+                             : kept ? request_columns(self, columns, moments, quantile)
+                                    : kt_gpu_columns_run(self->gpu, columns, NULL, 0, moments, quantile);
     if (!on_cpu)
         gpu_note(self, err);
-    if (err || on_cpu)
+    if (err && !(err = rows_return(self)))
         err = self->cpu->ops->columns(self->cpu, columns, moments, quantile);
     if (self->on_cpu)
         kt_gpu_note_cpu(self->gpu, kt_clock_us() - start_us, 0);
@@ -671,6 +756,7 @@ static const kt_device_ops_t GPU_DEVICE = {.frontend         = gpu_frontend,
                                            .begin_rises      = gpu_begin_rises,
                                            .begin_bass       = gpu_begin_bass,
                                            .begin_cents      = gpu_begin_cents,
+                                           .begin_derived    = gpu_begin_derived,
                                            .takes_pieces     = gpu_takes_pieces,
                                            .begin_piece      = gpu_begin_piece,
                                            .take_pinned      = gpu_take_pinned,

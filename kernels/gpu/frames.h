@@ -36,7 +36,8 @@ typedef struct kt_gpu_frames {
     double           tuning;
     float           *chroma;  // chroma: [frames][n_chroma]
     kt_gpu_samples_t samples;
-    kt_gpu_kept_t   *mel;  // frontend: where the mel rows stay; NULL: they do not
+    kt_gpu_kept_t   *kept;   // frontend: where mel rows are kept (kernels/gpu/derived.h); NULL: they are not
+    bool             stays;  // likewise peaks and valleys, and none of these rows come back
 } kt_gpu_frames_t;
 
 // Into the list of one span, in frame order. KT_ENOMEM; KT_EIO: a slice is outside.

@@ -29,7 +29,7 @@ typedef struct kt_gpu_kind {
     bool (*joins)(const kt_gpu_batch_t *batch, const void *args);
     // Samples that stay on the device; the share is zeroed. NULL: the host brings all input.
     void (*share)(const void *work, size_t first, size_t items, kt_gpu_share_t *out);
-    // Results that stay on the device; zeroed. NULL: none.
+    // Results that are kept on the device; zeroed. NULL: none.
     void (*stay)(const void *work, size_t first, size_t items, kt_gpu_stay_t *out);
     // Where the whole input lies in pinned memory (pinned.c), which is not copied then; NULL: nowhere. No such
     // function: nowhere.
@@ -40,7 +40,8 @@ typedef struct kt_gpu_kind {
 } kt_gpu_kind_t;
 
 extern const kt_gpu_kind_t kt_gpu_frontend_kind, kt_gpu_chroma_kind, kt_gpu_image_kind, kt_gpu_cqt_kind,
-    kt_gpu_columns_kind, kt_gpu_rises_kind, kt_gpu_bass_kind, kt_gpu_cents_kind, kt_gpu_source_kind;
+    kt_gpu_columns_kind, kt_gpu_rises_kind, kt_gpu_bass_kind, kt_gpu_cents_kind, kt_gpu_source_kind,
+    kt_gpu_derived_kind;
 
 // Items of a whole request, from its first one on; the kind cuts nothing, the feeder does.
 typedef struct kt_gpu_request {

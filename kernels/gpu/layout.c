@@ -7,7 +7,7 @@ kt_gpu_layout(const kt_gpu_section_t section[KT_GPU_SECTIONS], uint32_t wanted, 
     for (int lists = 0; lists < 2; lists++) {
         out->lists = lists ? out->bytes : 0;
         for (size_t i = 0; i < KT_GPU_SECTIONS; i++) {
-            if (!(wanted >> i & 1) || (section[i].entry_bytes != 0) != lists)
+            if (!(wanted >> i & 1) || (section[i].entry_bytes != 0 || section[i].stays) != lists)
                 continue;
             out->at[i]   = out->bytes;
             out->size[i] = section[i].fixed_bytes + items * section[i].item_bytes;

@@ -31,11 +31,13 @@ typedef struct kt_gpu_share {
     bool           made;        // with fills: the launch makes what is kept, and writes it below `end`
 } kt_gpu_share_t;
 
-// Of a part: its items of one section, which stay on the device as well. kept NULL: nothing does.
+// Of a part: its items of a few sections, which are kept. kept NULL: none are.
+enum { KT_GPU_STAYS = 3 };
 typedef struct kt_gpu_stay {
     kt_gpu_kept_t *kept;
-    uint32_t       section;
-    size_t         at;  // byte of `kept`
+    uint32_t       n;
+    uint32_t       section[KT_GPU_STAYS];
+    size_t         at[KT_GPU_STAYS];  // byte of `kept`
 } kt_gpu_stay_t;
 
 // Of a request's n samples at pcm, outside of which are zeros, those from `from` on, as a part's input.

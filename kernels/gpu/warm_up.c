@@ -111,7 +111,8 @@ warm_up(warm_t *self, kt_gpu_t *gpu)
     kt_column_moments_t       moments[KT_GPU_ITEM_COLUMNS];
     const kt_columns_matrix_t matrix  = {self->rows, KT_GPU_ITEM_COLUMNS};
     const kt_column_set_t     columns = {&matrix, 1, FRAMES, 2};
-    const kt_gpu_columns_t    work    = {&columns, matrix.width, moments, quantile, NULL};
+    const size_t              place   = 0;
+    const kt_gpu_columns_t    work    = {&columns, matrix.width, moments, quantile, &place, NULL, 0, 0};
     const kt_gpu_request_t    all[]   = {
              {&kt_gpu_frontend_kind, &frames, FRAMES},       {&kt_gpu_chroma_kind, &frames, FRAMES},
              {&kt_gpu_cqt_kind, &cqt, has_cqt ? FRAMES : 0}, {&kt_gpu_columns_kind, &work, 1},

@@ -3,7 +3,6 @@
 #include "common/assert.h"
 #include "common/clock.h"
 #include "kernels/audio/cqt.h"
-#include "node/audio/mel_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +30,9 @@ struct kt_segment {
     float              *at[KT_MATRICES];
     size_t              room[KT_MATRICES];  // frames, without the margin
     size_t              frames, lead;
-    kt_device_job_t    *job;       // rows that are on their way; NULL: none
-    kt_device_job_t    *cqt_job;   // constant-Q chroma, likewise
+    kt_device_job_t    *job;      // rows that are on their way; NULL: none
+    kt_device_job_t    *cqt_job;  // constant-Q chroma, likewise
+    kt_device_job_t    *derived_job;
     size_t              pending;   // frames of it
     bool                closing;   // between begin_close and begin_derived
     bool                deriving;  // between begin_derived and close
@@ -59,6 +59,7 @@ kt_matrix_width(const kt_plan_t *plan, kt_matrix_t matrix)
     case KT_MATRIX_CHROMA: return opts->n_chroma;
     case KT_MATRIX_CHROMA_CQT: return kt_cqt_is_defined(opts->rate_hz, opts->hop) ? KT_CQT_CLASSES : 0;
     case KT_MATRIX_TONNETZ: return kt_cqt_is_defined(opts->rate_hz, opts->hop) ? KT_TONNETZ : 0;
+    case KT_MATRIX_BANDS: return kt_derived_bands(opts);
     default: return kt_row_width(plan, (kt_row_t)matrix);
     }
 }
@@ -87,7 +88,7 @@ kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device
     self->end         = INT64_MAX;
 
     // A derived matrix needs its sources; one that does not exist at this rate is not read.
-    if (reads & (KT_READS(KT_MATRIX_MFCC) | KT_READS(KT_MATRIX_ONSET)))
+    if (reads & (KT_READS(KT_MATRIX_MFCC) | KT_READS(KT_MATRIX_ONSET) | KT_READS(KT_MATRIX_BANDS)))
         reads |= KT_READS(KT_MATRIX_MEL);
     if (reads & KT_READS(KT_MATRIX_CONTRAST))
         reads |= KT_READS(KT_MATRIX_PEAK) | KT_READS(KT_MATRIX_VALLEY);
@@ -126,6 +127,7 @@ kt_segment_destroy(kt_segment_t **self_p)
         return;
     kt_device_cancel(self->device, &self->job);
     kt_device_cancel(self->device, &self->cqt_job);
+    kt_device_cancel(self->device, &self->derived_job);
     kt_device_forget_samples(self->device);
     for (int m = 0; m < KT_MATRICES; m++)
         free(self->at[m]);
@@ -202,12 +204,12 @@ span_of(const kt_segment_t *self, size_t first, size_t frames)
     return span;
 }
 
-// Starts the first pass over the next `frames` frames.
+// Starts the first pass over the next `frames` frames. is_last: no segment follows that reads rows of this one.
 static kt_err_t
-begin_frames(kt_segment_t *self, size_t frames)
+begin_frames(kt_segment_t *self, size_t frames, bool is_last)
 {
     int64_t   start = kt_clock_us();
-    kt_rows_t rows  = {0};
+    kt_rows_t rows  = {.may_stay = is_last && self->frames == 0 && self->lead == 0 && !(self->reads & KT_READS_VALUES)};
     for (int m = 0; m < KT_ROWS; m++) {
         if (!(self->reads & KT_READS(m)))
             continue;
@@ -241,7 +243,7 @@ end_frames(kt_segment_t *self)
 static kt_err_t
 run_frames(kt_segment_t *self, size_t frames)
 {
-    kt_err_t err = begin_frames(self, frames);
+    kt_err_t err = begin_frames(self, frames, false);
     return err ? err : end_frames(self);
 }
 
@@ -386,8 +388,8 @@ end_cqt(kt_segment_t *self)
     return err;
 }
 
-kt_err_t
-kt_segment_begin_close(kt_segment_t *self)
+static kt_err_t
+begin_close(kt_segment_t *self, bool is_last)
 {
     const size_t frames = self->leading ? 0 : frames_ready(self) - self->frames;
     self->closing       = true;
@@ -396,7 +398,13 @@ kt_segment_begin_close(kt_segment_t *self)
     if (!kt_device_gathers(self->device))
         return run_batches(self, frames);
     kt_device_keep_samples(self->device);
-    return begin_frames(self, frames);
+    return begin_frames(self, frames, is_last);
+}
+
+kt_err_t
+kt_segment_begin_close(kt_segment_t *self)
+{
+    return begin_close(self, true);
 }
 
 bool
@@ -405,29 +413,33 @@ kt_segment_watch(kt_segment_t *self, kt_device_done_fn *done, void *context)
     return kt_device_watch(self->device, self->job, done, context);
 }
 
-// What is derived on the CPU from the mel, peak and valley rows.
-static kt_err_t
-derive_rows(kt_segment_t *self)
+static float *
+wanted_row(const kt_segment_t *self, int matrix)
 {
-    // The `lead` mel rows of the segment before take part in the decibels and in the onset envelope.
-    const kt_isa_t *isa = kt_device_isa(self->device);
-    kt_err_t        err = KT_OK;
-    if (self->reads & (KT_READS(KT_MATRIX_MFCC) | KT_READS(KT_MATRIX_ONSET))) {
-        const float *mel   = matrix_row(self, KT_MATRIX_MEL, 0) - self->lead * self->opts.n_mels;
-        float       *mfcc  = self->reads & KT_READS(KT_MATRIX_MFCC) ? matrix_row(self, KT_MATRIX_MFCC, 0) : NULL;
-        float       *onset = self->reads & KT_READS(KT_MATRIX_ONSET) ? matrix_row(self, KT_MATRIX_ONSET, 0) : NULL;
-        err = kt_mel_rows(isa, self->plan, mel, self->lead, self->frames, mfcc, onset ? onset - self->lead : NULL);
-    }
-    if (!err && self->reads & KT_READS(KT_MATRIX_CONTRAST))
-        kt_rows_contrast(isa, self->plan, matrix_row(self, KT_MATRIX_PEAK, 0), matrix_row(self, KT_MATRIX_VALLEY, 0),
-                         self->frames, matrix_row(self, KT_MATRIX_CONTRAST, 0));
-    return err;
+    return self->reads & KT_READS(matrix) ? matrix_row(self, matrix, 0) : NULL;
+}
+
+// The `lead` mel rows of the segment before take part in the decibels and in the onset envelope.
+static kt_err_t
+begin_rows(kt_segment_t *self)
+{
+    float *const mel = wanted_row(self, KT_MATRIX_MEL), *const onset = wanted_row(self, KT_MATRIX_ONSET);
+    const kt_derived_t rows = {.mel      = mel ? mel - self->lead * self->opts.n_mels : NULL,
+                               .peak     = wanted_row(self, KT_MATRIX_PEAK),
+                               .valley   = wanted_row(self, KT_MATRIX_VALLEY),
+                               .lead     = self->lead,
+                               .frames   = self->frames,
+                               .mfcc     = wanted_row(self, KT_MATRIX_MFCC),
+                               .onset    = onset ? onset - self->lead : NULL,
+                               .contrast = wanted_row(self, KT_MATRIX_CONTRAST),
+                               .bands    = wanted_row(self, KT_MATRIX_BANDS)};
+    return kt_device_begin_derived(self->device, self->plan, &rows, &self->derived_job);
 }
 
 kt_err_t
 kt_segment_begin_derived(kt_segment_t *self)
 {
-    kt_err_t err = self->closing ? KT_OK : kt_segment_begin_close(self);
+    kt_err_t err = self->closing ? KT_OK : begin_close(self, false);
     if (!err)
         err = end_frames(self);
     self->closing = false;
@@ -437,14 +449,15 @@ kt_segment_begin_derived(kt_segment_t *self)
     self->deriving = !err;
     if (err || self->frames == 0)
         return err;
-    if (self->reads & KT_READS(KT_MATRIX_CHROMA))
+    err = begin_rows(self);
+    if (!err && self->reads & KT_READS(KT_MATRIX_CHROMA))
         err = begin_chroma(self);
     if (!err && self->reads & KT_READS(KT_MATRIX_CHROMA_CQT))
         err = begin_cqt(self);
     return err;
 }
 
-// A GPU computes both kinds of chroma while the CPU does the rest.
+// What a GPU has not is derived here while it computes both kinds of chroma.
 kt_err_t
 kt_segment_close(kt_segment_t *self)
 {
@@ -452,7 +465,7 @@ kt_segment_close(kt_segment_t *self)
     self->deriving = false;
     if (err || self->frames == 0)
         return err;
-    err = derive_rows(self);
+    err = kt_device_end(self->device, &self->derived_job);
     if (!err)
         err = end_chroma(self);
     return err ? err : end_cqt(self);
@@ -524,9 +537,10 @@ uint64_t
 kt_segment_bytes(const kt_frontend_opts_t *opts, size_t frames)
 {
     enum { SCALARS = 7, CONTRAST = 3 * 7, CQT = 12 + 6, PITCH_BYTES = 2 * 5 };
-    uint64_t floats  = opts->hop + SCALARS + CONTRAST + CQT + opts->n_mels + opts->n_mfcc + opts->n_chroma;
+    uint64_t mels    = opts->n_mels + kt_derived_bands(opts);
+    uint64_t floats  = opts->hop + SCALARS + CONTRAST + CQT + mels + opts->n_mfcc + opts->n_chroma;
     uint64_t bins    = (uint64_t)(4000 - 150) * opts->n_fft / opts->rate_hz;  // a peak takes two of them at least
     uint64_t pitches = (bins < opts->n_fft / 2 ? bins : opts->n_fft / 2) / 2 * PITCH_BYTES;
-    return kt_mel_rows_bytes(opts) + frames * (floats * sizeof(float) + pitches) +
+    return kt_derive_bytes(opts) + frames * (floats * sizeof(float) + pitches) +
            (opts->n_fft + (uint64_t)opts->rate_hz / 10) * sizeof(float);
 }

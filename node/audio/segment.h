@@ -2,7 +2,8 @@
 // rows of its frames. Frames are on the stream's grid (centred at t * hop), segments on a grid of frames. The samples
 // that a frame at a border needs of its neighbours are kept, so a border changes no row. Rows are computed in batches
 // of fixed frames while samples arrive, or by a device that gathers (kernels/device.h) all at once; tuning, then
-// chroma, the constant-Q transform and the top_db floor of mel_db need the whole segment and are computed by close.
+// chroma, the constant-Q transform and the top_db floor of mel's decibels need the whole segment and are computed by
+// close.
 // Buffers grow with the stream up to one segment and are then reused. One thread.
 #pragma once
 
@@ -31,11 +32,15 @@ typedef enum kt_matrix {
     KT_MATRIX_CHROMA,
     KT_MATRIX_CHROMA_CQT,
     KT_MATRIX_TONNETZ,  // of chroma_cqt
+    KT_MATRIX_BANDS,    // sums of four neighbouring mel bands
     KT_MATRICES
 } kt_matrix_t;
 
 #define KT_READS(matrix) (1u << (matrix))
 #define KT_READS_SAMPLES (1u << 31)  // no matrix, but the samples of the segment
+// Values of mel, peak, valley, MFCC and contrast, and not their statistics alone (kt_device_columns): else a GPU may
+// keep the rows of a stream of one segment, and kt_segment_matrix only names them.
+#define KT_READS_VALUES (1u << 30)
 // Seconds of a segment: of a stream, and of one whose memory is to be small though it is long.
 enum { KT_SEGMENT_SECONDS = 600, KT_SEGMENT_SHORT_SECONDS = 150, KT_BATCH_FRAMES = 256 };
 
@@ -57,7 +62,8 @@ KT_MUST_USE kt_err_t kt_segment_feed(kt_segment_t *self, const float *samples, s
 // The stream's last sample is in. From now on only kt_segment_padding zeros are fed, which no zero crossing counts.
 void   kt_segment_end(kt_segment_t *self);
 size_t kt_segment_padding(const kt_segment_t *self);  // zeros that follow the last sample: n_fft / 2
-// Starts the rows that are left; close goes on from there. No sample is fed in between. KT_ENOMEM.
+// Starts the rows that are left of the stream's last segment; close goes on from there. No sample is fed in between.
+// KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_segment_begin_close(kt_segment_t *self);
 // Between the two: true where close has nothing to wait for. Else done is called once, as kt_device_watch says.
 bool kt_segment_watch(kt_segment_t *self, kt_device_done_fn *done, void *context);

@@ -127,7 +127,8 @@ open_stream(kt_analysis_t *self)
     if (err || !self->reads)
         return err;
 
-    err = kt_segment_new(&self->segment, self->opts.plan, self->opts.device, self->opts.segment_s, self->reads);
+    err = kt_segment_new(&self->segment, self->opts.plan, self->opts.device, self->opts.segment_s,
+                         self->reads | (self->opts.frames ? KT_READS_VALUES : 0));
     if (!err && !self->resampled_there && rate_hz != self->opts.rate_hz)
         err = kt_resample_new(&self->resample, self->opts.rate_hz, rate_hz);
     if (err)

@@ -18,7 +18,7 @@ set_tests_properties(gpu_bench_without_gpu PROPERTIES ENVIRONMENT KITHARA_SIM_DE
 
 # gpu_node_bench: a node with a GPU on a virtual clock; the node's own queue and threads, without its library and device.
 file(GLOB gpu_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/gpu/*.c)
-list(FILTER gpu_sources EXCLUDE REGEX "/(device|gpus|load|cqt_tables|warm_up)\\.c$")
+list(FILTER gpu_sources EXCLUDE REGEX "/(columns|device|gpus|load|cqt_tables|warm_up)\\.c$")
 add_library(kt_virtual_clock OBJECT gpu_node/virtual.c)
 add_executable(gpu_node_bench gpu_node/node.c gpu_node/device.c ${gpu_sources}
     ${CMAKE_SOURCE_DIR}/kernels/audio/spectrum_facts.c)

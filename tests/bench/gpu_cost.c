@@ -2,6 +2,7 @@
 // moves and whole numbers (the contrast's selection is nothing else) are none. Library functions are what nvcc 13 makes
 // of them, counted in its PTX.
 #include "kernels/cuda/tables.h"
+#include "kernels/derived.h"
 #include "tests/bench/gpu_bench.h"
 
 enum {
@@ -15,6 +16,7 @@ enum {
     STEP_PLAIN    = 4,
     TWO_FLOATS    = 11,  // twofloat.cuh: at most, per operation of doubles that it stands for
     TIMES         = 6,
+    DECIBEL       = 62,  // segment.cu, beside two special functions
     EIGHTH        = 4,
     POINTS_THREAD = 8
 };
@@ -116,9 +118,11 @@ static void
 add_segments(const kt_plan_t *plan, gpu_cost_t *out)
 {
     const double mels = plan->opts.n_mels, mfcc = plan->opts.n_mfcc, bands = plan->has_contrast ? 2 * KT_BANDS : 0;
-    out->fp64 += (mels + bands) * (LOG10_DOUBLE + 1) + 2 * mels * mfcc + mels + 5 * 32 + bands / 2;
-    out->fp32 += mels;
-    out->bytes += (2 * mels + mfcc + 1 + bands * 1.5) * sizeof(float);
+    const double sums = kt_derived_bands(&plan->opts);
+    out->fp64 += mels + 5 * 32;
+    out->fp32 += (mels + bands) * DECIBEL + mels * mfcc * (TWO_FLOATS + 3) + mels + 8 * sums + bands / 2 * TWO_FLOATS;
+    out->special += 2 * (mels + bands);
+    out->bytes += (mels + sums + mfcc + 1 + bands * 1.5) * sizeof(float);
 }
 
 gpu_cost_t

@@ -22,7 +22,8 @@ import spills  # noqa: E402
 
 PAGE = ROOT / "docs/gpu.md"
 BEGIN, END = "<!-- tables of tests/bench/gpu_report.py -->\n", "<!-- end of the tables -->\n"
-RATE_HZ, FILE_S, COLUMNS, MEL, BROUGHT = 22050, 240, 185, 128, 64  # BROUGHT: the other columns, by eight
+RATE_HZ, FILE_S, COLUMNS, BROUGHT = 22050, 240, 185, 40  # BROUGHT: columns that are not kept, by eight
+STAY, DERIVED = 4 * (128 + 2 * 7), 4 * (1 + 32)  # bytes per frame: mel, peaks and valleys stay; onset and bands come back
 
 
 class Device:
@@ -119,9 +120,9 @@ def limits(report):
 
 def node_passes(device):
     """The GPU's work for a file: (kernels, frames, bytes in and out per frame, bytes copied on the device). The first pass
-    brings the samples, the others copy them from there, and a pass's last kernel writes its rows; mel rows are copied once
-    more, and stay for their statistics. Those read eight columns at a time and write 257 quantiles of each column. The
-    peaks' 20 KB of counts are within what their kernel writes."""
+    brings the samples, the others copy them from there, and a pass's last kernel writes its rows; those of the first pass
+    that stay are copied once more, for what is derived of them and for statistics. Those read eight columns at a time and
+    write 257 quantiles of each column. The peaks' 20 KB of counts are within what their kernel writes."""
     def of(what, n_fft):
         return next(f for f in device.found if f.what.startswith(what) and f.n_fft == n_fft)
     frames, beats = FILE_S * RATE_HZ // 512 + 1, FILE_S * RATE_HZ // 220 + 1
@@ -135,10 +136,12 @@ def node_passes(device):
               (bass, FILE_S * RATE_HZ // bass[0].hop + 1),
               ([cents], FILE_S * RATE_HZ // cents.hop + 1)]
     columns = [of(f"statistics, {part}", 2048) for part in ("columns", "sort and sums")]
+    derived = [of("maxima", 2048), of("rows of a segment", 2048)]
     samples = [4 * run[0].hop for run, _ in passes]
-    return [(run, n, 0 if i else samples[i], run[-1].written, 2 * samples[i] if i else 0)
+    return [(run, n, 0 if i else samples[i], run[-1].written - (0 if i else STAY), 2 * (samples[i] if i else STAY))
             for i, (run, n) in enumerate(passes)] + [
-        (columns, frames, 4 * BROUGHT, COLUMNS * (40 + 4 * 257) / frames, 2 * 4 * MEL)]
+        (derived, frames, 0, DERIVED, 0),
+        (columns, frames, 4 * BROUGHT, COLUMNS * (40 + 4 * 257) / frames, 0)]
 
 
 def cpu_ms(row):

@@ -1,3 +1,4 @@
+#include "kernels/derived.h"
 #include "kernels/gpu/kind.h"
 #include "tests/bench/gpu_bench.h"
 
@@ -177,13 +178,16 @@ open_second(gpu_set_t *self)
     self->banks   = gpu_copy(bumps, floats * sizeof *bumps);
     self->chroma  = gpu_new(rows * o->n_chroma);
     self->powers  = gpu_new(rows * self->plan->bins);
-    self->segment = (kt_cuda_segment_rows_t){.mel    = self->out.row[KT_ROW_MEL],
-                                             .peak   = self->out.row[KT_ROW_PEAK],
-                                             .valley = self->out.row[KT_ROW_VALLEY],
-                                             .maxima = self->out.maxima,
-                                             .mel_db = gpu_new(rows * o->n_mels),
-                                             .mfcc   = gpu_new(rows * o->n_mfcc),
-                                             .onset  = gpu_new(rows)};
+    self->segment = (kt_cuda_segment_rows_t){.mel             = self->out.row[KT_ROW_MEL],
+                                             .peak            = self->out.row[KT_ROW_PEAK],
+                                             .valley          = self->out.row[KT_ROW_VALLEY],
+                                             .maxima          = self->out.maxima,
+                                             .mfcc            = gpu_new(rows * o->n_mfcc),
+                                             .onset           = gpu_new(rows),
+                                             .mfcc_floats     = o->n_mfcc,
+                                             .contrast_floats = KT_BANDS};
+    if (kt_derived_bands(o))
+        self->segment.bands = gpu_new(rows * kt_derived_bands(o));
     if (self->plan->has_contrast)
         self->segment.contrast = gpu_new(rows * KT_BANDS);
     free(bumps);
@@ -226,7 +230,7 @@ gpu_set_close(gpu_set_t *self)
                          self->work,
                          self->slab,
                          self->out.maxima,
-                         self->segment.mel_db,
+                         self->segment.bands,
                          self->segment.mfcc,
                          self->segment.onset,
                          self->segment.contrast,

@@ -38,7 +38,7 @@ analysed(const tool_t *self, const float *samples, size_t n)
     kt_segment_t *segment = NULL;
     size_t        taken, padding;
     if (kt_segment_new(&segment, self->plan, self->device, KT_SEGMENT_SECONDS,
-                       KT_READS(KT_MATRIX_MEL) | KT_READS(KT_MATRIX_CHROMA)))
+                       KT_READS(KT_MATRIX_BANDS) | KT_READS(KT_MATRIX_CHROMA)))
         stop("out of memory");
     padding      = kt_segment_padding(segment);
     float *zeros = calloc(padding, sizeof *zeros);

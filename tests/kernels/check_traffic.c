@@ -1,3 +1,4 @@
+#include "kernels/derived.h"
 #include "tests/kernels/check_cuda.h"
 
 #include <stdio.h>
@@ -57,14 +58,16 @@ open_second(passes_t *self)
     kt_chroma_bumps(self->plan, 0, bumps);
     self->bumps   = device_copy(bumps, floats * sizeof *bumps);
     self->chroma  = row_of(self, self->plan->opts.n_chroma);
-    self->segment = (kt_cuda_segment_rows_t){.mel      = self->rows.row[KT_ROW_MEL],
-                                             .peak     = self->rows.row[KT_ROW_PEAK],
-                                             .valley   = self->rows.row[KT_ROW_VALLEY],
-                                             .maxima   = self->rows.maxima,
-                                             .mel_db   = row_of(self, self->plan->opts.n_mels),
-                                             .mfcc     = row_of(self, self->plan->opts.n_mfcc),
-                                             .onset    = row_of(self, 1),
-                                             .contrast = row_of(self, KT_BANDS)};
+    self->segment = (kt_cuda_segment_rows_t){.mel             = self->rows.row[KT_ROW_MEL],
+                                             .peak            = self->rows.row[KT_ROW_PEAK],
+                                             .valley          = self->rows.row[KT_ROW_VALLEY],
+                                             .maxima          = self->rows.maxima,
+                                             .bands           = row_of(self, self->plan->opts.n_mels / KT_DERIVED_MELS),
+                                             .mfcc            = row_of(self, self->plan->opts.n_mfcc),
+                                             .onset           = row_of(self, 1),
+                                             .contrast        = row_of(self, KT_BANDS),
+                                             .mfcc_floats     = self->plan->opts.n_mfcc,
+                                             .contrast_floats = KT_BANDS};
     free(bumps);
 }
 
@@ -94,7 +97,7 @@ close_passes(passes_t *self)
                          self->rows.cqt_peaks.used,
                          self->bumps,
                          self->chroma,
-                         self->segment.mel_db,
+                         self->segment.bands,
                          self->segment.mfcc,
                          self->segment.onset,
                          self->segment.contrast};
@@ -133,7 +136,7 @@ first_pass(passes_t *self)
             self->frames);
 }
 
-// Chroma and what needs the segment's maxima: decibels, MFCC, onset envelope, contrast.
+// Chroma and what needs the segment's maxima: MFCC, onset envelope, contrast; bands.
 static void
 second_pass(passes_t *self)
 {
@@ -149,8 +152,10 @@ second_pass(passes_t *self)
           "chroma");
     check(kt_cuda_segments(self->tables, tiles, n, &self->segment, NULL) == KT_OK, "segments");
     check(cudaDeviceSynchronize() == cudaSuccess, "second pass");
-    const size_t out = (o->n_chroma + o->n_mels + o->n_mfcc + 1 + KT_BANDS) * sizeof(float);
-    compare("second", moved(&before), (double)(self->frames * (o->hop * sizeof(float) + out)), self->frames);
+    // Samples and rows of the first pass in.
+    const size_t in  = (o->hop + o->n_mels + 2 * KT_BANDS) * sizeof(float);
+    const size_t out = (o->n_chroma + o->n_mels / KT_DERIVED_MELS + o->n_mfcc + 1 + KT_BANDS) * sizeof(float);
+    compare("second", moved(&before), (double)(self->frames * (in + out)), self->frames);
     device_free(tiles);
 }
 

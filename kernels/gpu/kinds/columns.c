@@ -33,7 +33,7 @@ columns_args(const void *work, size_t first, size_t items, void *args)
 {
     const kt_gpu_columns_t     *self = work;
     const kt_gpu_columns_args_t out  = {(uint32_t)columns_from(work, first, items),
-                                       self->kept ? (uint32_t)self->width : 0};
+                                       self->kept ? (uint32_t)self->floats : 0};
     memcpy(args, &out, sizeof out);
 }
 
@@ -64,7 +64,7 @@ columns_share(const void *work, size_t first, size_t items, kt_gpu_share_t *out)
     const kt_gpu_columns_t *self = work;
     (void)items;
     *out = (kt_gpu_share_t){
-        .kept = self->kept, .in_place = true, .at = (int64_t)(first * KT_GPU_ITEM_COLUMNS * sizeof(float))};
+        .kept = self->kept, .in_place = true, .at = (int64_t)(self->at + first * KT_GPU_ITEM_COLUMNS * sizeof(float))};
 }
 
 static void
@@ -87,18 +87,27 @@ columns_copy_in(const void *work, size_t first, size_t items, void *to)
         }
 }
 
+// The columns of each matrix, as far as the part has them, to their place.
 static kt_err_t
 columns_copy_out(const void *work, size_t first, const kt_gpu_results_t *from)
 {
-    const kt_gpu_columns_t *self = work;
-    const kt_gpu_part_t    *part = from->part;
-    const size_t            q = self->columns->quantiles, begin = first * KT_GPU_ITEM_COLUMNS;
-    const size_t            count = columns_from(self, first, part->items);
-    const size_t            at    = (size_t)part->first * KT_GPU_ITEM_COLUMNS;  // in the batch
-    memcpy(self->moments + begin, from->bytes + from->layout->at[0] + at * sizeof *self->moments,
-           count * sizeof *self->moments);
-    memcpy(self->quantile + begin * q, from->bytes + from->layout->at[1] + at * q * sizeof *self->quantile,
-           count * q * sizeof *self->quantile);
+    const kt_gpu_columns_t    *self = work;
+    const kt_column_set_t     *of   = self->columns;
+    const kt_gpu_part_t       *part = from->part;
+    const size_t               q = of->quantiles, skip = (size_t)part->first * KT_GPU_ITEM_COLUMNS;
+    const kt_column_moments_t *moments  = (const void *)(from->bytes + from->layout->at[0]);
+    const float               *quantile = (const void *)(from->bytes + from->layout->at[1]);
+    size_t                     at = first * KT_GPU_ITEM_COLUMNS, begin = 0;  // the next column; the matrix's first
+    const size_t               from_column = at, end = at + columns_from(self, first, part->items);
+    for (size_t m = 0; m < of->n; begin += of->matrices[m++].width) {
+        const size_t stop = begin + of->matrices[m].width < end ? begin + of->matrices[m].width : end;
+        if (at >= stop)
+            continue;
+        const size_t to = self->place[m] + at - begin, there = skip + at - from_column;
+        memcpy(self->moments + to, moments + there, (stop - at) * sizeof *moments);
+        memcpy(self->quantile + to * q, quantile + there * q, (stop - at) * q * sizeof *quantile);
+        at = stop;
+    }
     return KT_OK;
 }
 

@@ -1,12 +1,19 @@
 #include "kernels/audio/cqt.h"
 #include "kernels/audio/plan.h"
 #include "kernels/audio/spectral_peaks.h"
+#include "kernels/gpu/derived.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/kind.h"
 
 _Static_assert(KT_GPU_SECTION_PEAK + KT_GPU_PEAKS <= KT_GPU_SECTIONS, "sections of the front end");
-_Static_assert(sizeof(kt_frontend_opts_t) < KT_GPU_CONFIG_BYTES, "config of the front end");
+_Static_assert(sizeof(kt_frontend_opts_t) + 1 < KT_GPU_CONFIG_BYTES, "config of the front end");
 _Static_assert(sizeof(kt_gpu_frames_args_t) <= KT_GPU_ARGS_BYTES, "args of frames");
+
+static bool
+stays(const kt_gpu_frames_t *self, uint32_t row)
+{
+    return self->stays && (row == KT_ROW_MEL || row == KT_ROW_PEAK || row == KT_ROW_VALLEY);
+}
 
 static void
 frontend_describe(const void *work, kt_gpu_batch_t *out)
@@ -23,6 +30,7 @@ frontend_describe(const void *work, kt_gpu_batch_t *out)
     out->shape.next_bytes  = plan->opts.hop * sizeof(float);
     for (uint32_t r = 0; r < KT_ROWS; r++) {
         to[r].item_bytes = (uint32_t)(kt_row_width(plan, (kt_row_t)r) * sizeof(float));
+        to[r].stays      = stays(self, r);
         out->wanted |= rows->row[r] && to[r].item_bytes ? 1U << r : 0;
     }
     for (uint32_t p = 0; p < KT_GPU_PEAKS; p++) {
@@ -35,7 +43,8 @@ frontend_describe(const void *work, kt_gpu_batch_t *out)
     }
     // Mel alone may be computed in float (kt_cuda_frontend). Its batches are kept apart, so that the bytes do not
     // depend on what else is in the batch.
-    out->config[sizeof plan->opts] = out->wanted == 1U << KT_ROW_MEL;
+    out->config[sizeof plan->opts]     = out->wanted == 1U << KT_ROW_MEL;
+    out->config[sizeof plan->opts + 1] = self->stays;
 }
 
 static uint32_t
@@ -118,8 +127,20 @@ static void
 frontend_stay(const void *work, size_t first, size_t items, kt_gpu_stay_t *out)
 {
     const kt_gpu_frames_t *self = work;
+    kt_gpu_rows_layout_t   layout;
     (void)items;
-    *out = (kt_gpu_stay_t){self->mel, KT_ROW_MEL, first * kt_row_width(self->plan, KT_ROW_MEL) * sizeof(float)};
+    if (!self->kept)
+        return;
+    kt_gpu_rows_layout(&self->plan->opts, self->span->frames, self->stays, &layout);
+    out->kept       = self->kept;
+    out->section[0] = KT_ROW_MEL;
+    out->at[0]      = layout.mel + first * kt_row_width(self->plan, KT_ROW_MEL) * sizeof(float);
+    out->n          = 1;
+    for (uint32_t r = KT_ROW_PEAK; r <= KT_ROW_VALLEY && self->stays && self->rows->row[r]; r++) {
+        out->section[out->n] = r;
+        out->at[out->n++]    = (r == KT_ROW_PEAK ? layout.peak : layout.valley) +
+                            first * kt_row_width(self->plan, (kt_row_t)r) * sizeof(float);
+    }
 }
 
 static kt_err_t
@@ -129,7 +150,7 @@ frontend_copy_out(const void *work, size_t first, const kt_gpu_results_t *from)
     kt_err_t               err  = KT_OK;
     for (uint32_t r = 0; r < KT_ROWS; r++) {
         const size_t width = kt_row_width(self->plan, (kt_row_t)r);
-        if (from->wanted >> r & 1)
+        if (from->wanted >> r & 1 && !stays(self, r))
             kt_gpu_results_copy(from, r, width * sizeof(float), self->rows->row[r] + first * width);
     }
     if (self->rows->peaks)

@@ -4,25 +4,21 @@
 
 static const double SILENCE = 1e-7;  // mean power of a band: that of white noise of -85 dB
 
-enum { MELS = 128, MELS_A_BAND = MELS / KT_SIM_BANDS };
-
 bool
 kt_similarity_bands(const kt_segment_t *segment, float *out)
 {
-    const float *mel    = kt_segment_matrix(segment, KT_MATRIX_MEL);
+    const float *bands  = kt_segment_matrix(segment, KT_MATRIX_BANDS);
     size_t       frames = kt_segment_frames(segment), count = frames * KT_SIM_BANDS;
     double       total = 0;
-    for (size_t i = 0; i < count; i++) {
-        out[i] = (mel[4 * i] + mel[4 * i + 1]) + (mel[4 * i + 2] + mel[4 * i + 3]);
-        total += out[i];
-    }
+    for (size_t i = 0; i < count; i++)
+        total += bands[i];
     if (!(total > SILENCE * (double)count))
         return false;
     float scale = (float)(1e4 / (total / (double)count));
     if (!isfinite(scale))
         return false;
     for (size_t i = 0; i < count; i++)
-        out[i] = log2f(1 + scale * out[i]);
+        out[i] = log2f(1 + scale * bands[i]);
     return true;
 }
 

@@ -14,10 +14,12 @@
 // float at most or 1 MB (0.6, 3.5, 4.7 us), facts of quality read 1 MB and transform 13 frames (0.3, 4.2, 4.5 us). None
 // of this was measured.
 const gpu_profile_t GPU_PROFILES[] = {
-    {"t4", 12, 320, 1.5 * 104, 1.5 * 37, 1.5 * 19.6, 1.5 * 99, 1.5 * 38, 1.5 * 24, 1.5 * 130, 1.5 * 84, 16ULL << 30},
-    {"l4", 25, 300, 1.5 * 29, 1.5 * 7.5, 1.5 * 11.1, 1.5 * 59, 1.5 * 40, 1.5 * 21, 1.5 * 118, 1.5 * 52, 24ULL << 30},
-    {"h200", 50, 4800, 3 * 3.5, 3 * 2.3, 3 * 1.17, 3 * 8.7, 3 * 2.5, 3 * 1.6, 3 * 7.4, 3 * 1.9, 141ULL << 30},
-    {"b200", 50, 7700, 3 * 3.2, 3 * 2.1, 3 * 0.96, 3 * 7.2, 3 * 1.5, 3 * 1.2, 3 * 6.4, 3 * 1.7, 180ULL << 30},
+    {"t4", 12, 320, 1.5 * 104, 1.5 * 37, 1.5 * 19.6, 1.5 * 99, 1.5 * 5.8, 1.5 * 38, 1.5 * 24, 1.5 * 130, 1.5 * 84,
+     16ULL << 30},
+    {"l4", 25, 300, 1.5 * 29, 1.5 * 7.5, 1.5 * 11.1, 1.5 * 59, 1.5 * 4.7, 1.5 * 40, 1.5 * 21, 1.5 * 118, 1.5 * 52,
+     24ULL << 30},
+    {"h200", 50, 4800, 3 * 3.5, 3 * 2.3, 3 * 1.17, 3 * 8.7, 3 * 0.61, 3 * 2.5, 3 * 1.6, 3 * 7.4, 3 * 1.9, 141ULL << 30},
+    {"b200", 50, 7700, 3 * 3.2, 3 * 2.1, 3 * 0.96, 3 * 7.2, 3 * 0.51, 3 * 1.5, 3 * 1.2, 3 * 6.4, 3 * 1.7, 180ULL << 30},
 };
 const size_t GPU_PROFILES_COUNT = sizeof GPU_PROFILES / sizeof *GPU_PROFILES;
 
@@ -132,6 +134,7 @@ device_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
                                : batch->kind == KT_GPU_COLUMNS ? columns_ns
                                : batch->kind == KT_GPU_RISES   ? profile->fine_ns
                                : batch->kind == KT_GPU_BASS    ? profile->bass_ns
+                               : batch->kind == KT_GPU_DERIVED ? profile->derived_ns
                                : batch->kind == KT_GPU_CENTS   ? profile->cents_ns
                                : batch->kind == KT_GPU_SOURCE  ? 1e3 * profile->piece_us
                                                                : profile->first_ns;
@@ -141,7 +144,7 @@ device_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
     // What is kept is read and written once more.
     size_t kept = batch->in_bytes - batch->host_bytes;
     for (uint32_t i = 0; i < batch->n_parts; i++)
-        kept += batch->parts[i].stay.kept ? batch->parts[i].items * (size_t)MEL_ROW_BYTES : 0;
+        kept += batch->parts[i].stay.kept ? batch->parts[i].items * (size_t)STAY_BYTES : 0;
     const double kept_us  = 2e-3 * (double)kept / profile->memory_gb_s;
     self->in_free_us      = later(kt_clock_us(), self->in_free_us) + (int64_t)((double)batch->host_bytes / bus);
     self->kernels_free_us = later(self->in_free_us, self->kernels_free_us) +

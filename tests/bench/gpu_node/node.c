@@ -50,7 +50,7 @@ typedef struct work {
     const pass_t  *pass;
     kt_gpu_kept_t *kept;    // its samples on the device; NULL: the request brings them
     bool           fills;   // the request brings them and they are kept
-    kt_gpu_kept_t *mel;     // of the first pass: its mel rows, which stay on the device
+    kt_gpu_kept_t *rows;    // of the first pass: those that stay on the device
     char          *pinned;  // a piece's samples in a block; NULL: they are copied
 } work_t;
 
@@ -69,22 +69,25 @@ static bool joins(const kt_gpu_batch_t *batch, const void *args);
         which, "virtual", describe, describe_part, joins, share, stay, pinned, copy_in, copy_out                       \
     }
 // 22,050 Hz: rows of 2048/512, chroma of the same frames, rises of mel rows of 1024/220.
-static pass_t FIRST  = {KIND(KT_GPU_FRONTEND), 8192, 2048, 648, FILE_S * 22050 / 512, 0, 0},
+static pass_t FIRST  = {KIND(KT_GPU_FRONTEND), 8192, 2048, 648 - STAY_BYTES, FILE_S * 22050 / 512, 0, 0},
               SECOND = {KIND(KT_GPU_CHROMA), 8192, 2048, 48, FILE_S * 22050 / 512, 0, 0},
               FINE   = {KIND(KT_GPU_RISES), 5856, 880, 18, FILE_S * 22050 / 220, 0, 0};
 // Constant-Q, of the first frames too; its first bytes are set at the start.
 static pass_t CQT = {KIND(KT_GPU_CQT), 0, 2048, 48, FILE_S * 22050 / 512, 0, 0};
 
+// What is derived of the rows that stayed: onset and 32 bands come back.
+static pass_t DERIVED = {KIND(KT_GPU_DERIVED), 4, 4, 132, FILE_S * 22050 / 512, 0, 0};
+
 // Rows of the bass, one each 1024 samples; peaks in cents of frames of 8192/4096, with 20 KB of counts per batch.
 static pass_t BASS  = {KIND(KT_GPU_BASS), 515 * 16 * 4, 4096, 24, FILE_S * 22050 / 1024, 0, 0},
               CENTS = {KIND(KT_GPU_CENTS), 32768, 16384, 4, FILE_S * 22050 / 4096, 0, sizeof(kt_gpu_cents_counts_t)};
 
-// Statistics of the rows of all frames, an item is eight columns: of mel rows, which are read where they stayed, and of
-// the other rows.
+// Statistics of the rows of all frames, an item is eight columns: of rows that are read where they are kept, and of the
+// other ones.
 #define COLUMNS_BYTES 32 * (FILE_S * 22050 / 512)
-static pass_t MEL_COLUMNS = {KIND(KT_GPU_COLUMNS), COLUMNS_BYTES, COLUMNS_BYTES, 8 * (40 + 257 * 4), MEL_ITEMS, 0, 0},
-              COLUMNS     = {
-                      KIND(KT_GPU_COLUMNS), COLUMNS_BYTES, COLUMNS_BYTES, 8 * (40 + 257 * 4), SONG_ITEMS - MEL_ITEMS, 0, 0};
+static pass_t
+    KEPT_COLUMNS = {KIND(KT_GPU_COLUMNS), COLUMNS_BYTES, COLUMNS_BYTES, 8 * (40 + 257 * 4), KEPT_ITEMS, 0, 0},
+    COLUMNS = {KIND(KT_GPU_COLUMNS), COLUMNS_BYTES, COLUMNS_BYTES, 8 * (40 + 257 * 4), SONG_ITEMS - KEPT_ITEMS, 0, 0};
 
 // A piece of the stream: stereo in float at 44.1 kHz with its margins (kernels/audio/source.h); back come its facts,
 // peaks and the energies of 32 hops. A file's are sent while it is decoded, as node/audio/pieces.c does it.
@@ -142,7 +145,7 @@ stay(const void *work, size_t first, size_t items, kt_gpu_stay_t *out)
 {
     (void)first;
     (void)items;
-    *out = (kt_gpu_stay_t){.kept = ((const work_t *)work)->mel};
+    *out = (kt_gpu_stay_t){.kept = ((const work_t *)work)->rows};
 }
 
 static const char *
@@ -183,13 +186,13 @@ typedef enum way {
     WAYS
 } way_t;
 
-enum { PASSES = 7 };  // that are begun at once
+enum { PASSES = 8 };  // that are begun at once
 typedef struct file {
     kt_gpu_ticket_t ticket[PASSES];
     kt_gpu_ticket_t piece_ticket[PIECE_PLACES];
     bool            sent;       // pieces, the last of which are waited for when the file goes on
     bool            resampled;  // by the device: the first pass brings nothing
-    work_t          first, second, fine, cqt, bass, cents, mel, columns, piece[PIECE_PLACES];
+    work_t          first, derived, second, fine, cqt, bass, cents, kept_columns, columns, piece[PIECE_PLACES];
     struct node    *node;
     struct file    *next;
 } file_t;
@@ -308,45 +311,48 @@ send_pieces(kt_gpu_t *gpu, file_t *file)
         await_pieces(gpu, file);
 }
 
-// The samples of the first pass stay on the device for the other ones, and so do its mel rows, where there is room.
+// The samples of the first pass stay on the device for the other ones, and so do rows of it, where there is room.
 static void
 post_first(kt_gpu_t *gpu, file_t *file, kt_gpu_done_fn *done)
 {
     kt_gpu_kept_t *kept = kt_gpu_keep(gpu, (size_t)FIRST.frames * FIRST.next_bytes);
-    kt_gpu_kept_t *mel  = kt_gpu_keep(gpu, (size_t)FIRST.frames * MEL_ROW_BYTES);
-    file->first         = (work_t){.pass = &FIRST, .kept = kept, .fills = !file->resampled, .mel = mel};
+    kt_gpu_kept_t *rows = kt_gpu_keep(gpu, (size_t)FIRST.frames * KEPT_BYTES);
+    file->first         = (work_t){.pass = &FIRST, .kept = kept, .fills = !file->resampled, .rows = rows};
+    file->derived       = (work_t){.pass = &DERIVED, .kept = rows};
     file->second        = (work_t){.pass = &SECOND, .kept = kept};
     file->fine          = (work_t){.pass = &FINE, .kept = kept};
     file->cqt           = (work_t){.pass = &CQT, .kept = kept};
     file->bass          = (work_t){.pass = &BASS, .kept = kept};
     file->cents         = (work_t){.pass = &CENTS, .kept = kept};
-    file->mel           = (work_t){.pass = &MEL_COLUMNS, .kept = mel};
+    file->kept_columns  = (work_t){.pass = &KEPT_COLUMNS, .kept = rows};
     file->columns       = (work_t){.pass = &COLUMNS};
     post_pass(gpu, &file->ticket[0], &file->first, FIRST.frames, done, file);
 }
 
-// As node/audio/track.c does it: both kinds of chroma and what the modules begin, then what reads chroma, then the
-// rest.
+// As node/audio/track.c does it: derived rows, both kinds of chroma and what the modules begin, then what reads chroma,
+// then the rest.
 static void
 file_finish(file_t *file)
 {
     kt_gpu_t *gpu = file->node->gpu;
+    post_pass(gpu, &file->ticket[2], &file->derived, DERIVED.frames, NULL, NULL);
     post_pass(gpu, &file->ticket[0], &file->second, SECOND.frames, NULL, NULL);
     cores_use(1000 * TABLE_MS, false);
     post_pass(gpu, &file->ticket[1], &file->cqt, CQT.frames, NULL, NULL);
     cores_use(1000 * FINE_MS, false);
-    post_pass(gpu, &file->ticket[2], &file->fine, FINE.frames, NULL, NULL);
-    post_pass(gpu, &file->ticket[3], &file->bass, BASS.frames, NULL, NULL);
-    post_pass(gpu, &file->ticket[4], &file->cents, CENTS.frames, NULL, NULL);
+    post_pass(gpu, &file->ticket[3], &file->fine, FINE.frames, NULL, NULL);
+    post_pass(gpu, &file->ticket[4], &file->bass, BASS.frames, NULL, NULL);
+    post_pass(gpu, &file->ticket[5], &file->cents, CENTS.frames, NULL, NULL);
+    await_pass(gpu, &file->ticket[2]);
     await_pass(gpu, &file->ticket[0]);
     await_pass(gpu, &file->ticket[1]);
-    post_pass(gpu, &file->ticket[5], &file->mel, MEL_COLUMNS.frames, NULL, NULL);
-    post_pass(gpu, &file->ticket[6], &file->columns, COLUMNS.frames, NULL, NULL);
-    for (size_t i = 2; i < PASSES; i++)
+    post_pass(gpu, &file->ticket[6], &file->kept_columns, KEPT_COLUMNS.frames, NULL, NULL);
+    post_pass(gpu, &file->ticket[7], &file->columns, COLUMNS.frames, NULL, NULL);
+    for (size_t i = 3; i < PASSES; i++)
         await_pass(gpu, &file->ticket[i]);
     await_pieces(gpu, file);
     kt_gpu_drop(gpu, &file->first.kept);
-    kt_gpu_drop(gpu, &file->first.mel);
+    kt_gpu_drop(gpu, &file->first.rows);
     cores_use(1000 * AFTER_MS, false);
     file_done(file->node);
 }
@@ -419,12 +425,13 @@ worker_main(void *argument)
         } else if (self->way == WAY_SMALL) {
             cores_use(1000 * (DECODE_MS + SOURCE_MS), false);
             run_pass(self->gpu, &FIRST, 256);
+            run_pass(self->gpu, &DERIVED, DERIVED.frames);
             run_pass(self->gpu, &FINE, 256);
             run_pass(self->gpu, &SECOND, SECOND.frames);
             run_pass(self->gpu, &CQT, CQT.frames);
             run_pass(self->gpu, &BASS, BASS.frames);
             run_pass(self->gpu, &CENTS, CENTS.frames);
-            run_pass(self->gpu, &MEL_COLUMNS, MEL_COLUMNS.frames);
+            run_pass(self->gpu, &KEPT_COLUMNS, KEPT_COLUMNS.frames);
             run_pass(self->gpu, &COLUMNS, COLUMNS.frames);
             cores_use(1000 * (TABLE_MS + FINE_MS + AFTER_MS), false);
             file_done(self);
@@ -600,14 +607,6 @@ halve_samples(void)
     PIECE.next_bytes = PIECE.first_bytes = PIECE.next_bytes / 2;
 }
 
-// All rows stay for their statistics, and similarity gets 32 bands of mel rows.
-static void
-keep_rows(void)
-{
-    FIRST.item_bytes    = 28 + 128;  // scalars, bands
-    COLUMNS.first_bytes = COLUMNS.next_bytes = 32;
-}
-
 // Each with those above it.
 static void
 print_moved(void)
@@ -619,7 +618,6 @@ print_moved(void)
         {"as it is", NULL},
         {"resampling: `ANALYZER_GPU_RESAMPLE`", resample_there},
         {"files with samples of 16 bits", halve_samples},
-        {"of mel rows 32 bands come back", keep_rows},
     };
     const double cpu = node_run(WAY_CPU, NULL, 16, 16).files_s;
     printf("| on the device too, with all above | L4: ratio | H200: ratio | MB in | MB out |\n"

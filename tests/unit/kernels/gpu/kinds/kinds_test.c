@@ -236,7 +236,7 @@ Test(gpu_kinds, columns_go_through_the_matrices)
     const kt_column_set_t  columns             = {matrices, 3, FRAMES, 5};
     kt_column_moments_t    moments[WIDTH]      = {0};
     float                  quantile[WIDTH * 5] = {0};
-    const kt_gpu_columns_t work                = {&columns, WIDTH, moments, quantile, NULL};
+    const kt_gpu_columns_t work                = {&columns, WIDTH, moments, quantile, NULL, NULL, 0, 0};
     kt_gpu_batch_t         batch               = {0};
     kt_gpu_columns_args_t  args;
     for (size_t m = 0, before = 0; m < 3; at += FRAMES * widths[m], before += widths[m++]) {
@@ -264,10 +264,11 @@ Test(gpu_kinds, columns_of_rows_that_stayed_bring_nothing)
     enum { FIRST = 5, WIDTH = 128 };
     kt_plan_t                *plan   = plan_new();
     kt_gpu_kept_t             kept   = {.bytes = 4096};
-    const kt_gpu_frames_t     frames = {.plan = plan, .mel = &kept};
+    const kt_span_t           span   = {.frames = 2};
+    const kt_gpu_frames_t     frames = {.plan = plan, .span = &span, .kept = &kept};
     const kt_columns_matrix_t matrix = {NULL, WIDTH};
     const kt_column_set_t     set    = {&matrix, 1, 2, 3};
-    const kt_gpu_columns_t    work   = {&set, WIDTH, NULL, NULL, &kept};
+    const kt_gpu_columns_t    work   = {.columns = &set, .width = WIDTH, .kept = &kept, .at = 256, .floats = WIDTH + 8};
     kt_gpu_stay_t             stay   = {0};
     kt_gpu_batch_t            batch  = {0};
     kt_gpu_part_t             part   = {.items = 2};
@@ -275,31 +276,35 @@ Test(gpu_kinds, columns_of_rows_that_stayed_bring_nothing)
     float                     none = 7;
     kt_gpu_frontend_kind.stay(&frames, FIRST, 3, &stay);
     cr_assert_eq(stay.kept, &kept);
-    cr_assert_eq(stay.section, KT_ROW_MEL);
-    cr_assert_eq(stay.at, FIRST * kt_row_width(plan, KT_ROW_MEL) * sizeof(float));
+    cr_assert_eq(stay.n, 1);
+    cr_assert_eq(stay.section[0], KT_ROW_MEL);
+    cr_assert_eq(stay.at[0], FIRST * kt_row_width(plan, KT_ROW_MEL) * sizeof(float));
     kt_gpu_columns_kind.describe(&work, &batch);
     kt_gpu_columns_kind.describe_part(&work, FIRST, 2, &args);
     kt_gpu_columns_kind.share(&work, FIRST, 2, &part.share);
     kt_gpu_columns_kind.copy_in(&work, FIRST, 2, &none);
     cr_assert_eq(args.columns, 2 * KT_GPU_ITEM_COLUMNS);
-    cr_assert_eq(args.width, WIDTH);
+    cr_assert_eq(args.floats, WIDTH + 8);
     cr_assert(part.share.in_place && part.share.kept == &kept);
-    cr_assert_eq(part.share.at, FIRST * KT_GPU_ITEM_COLUMNS * (int64_t)sizeof(float));
+    cr_assert_eq(part.share.at, 256 + FIRST * KT_GPU_ITEM_COLUMNS * (int64_t)sizeof(float));
     cr_assert_eq(kt_gpu_host_bytes(&batch.shape, &part), 0);
     cr_assert_eq(none, 7);
     kt_plan_destroy(&plan);
 }
 
-Test(gpu_kinds, results_of_columns_that_do_not_exist_are_left_out)
+// The columns of a second matrix are not next to those of the first one.
+Test(gpu_kinds, results_of_columns_go_to_the_place_of_their_matrix_and_others_are_left_out)
 {
-    enum { WIDTH = 9, WIDE = KT_GPU_ITEM_COLUMNS, QUANTILES = 3, ITEMS = 4 };  // of two files' parts
-    const kt_column_set_t  columns                           = {.frames = 1, .quantiles = QUANTILES};
-    kt_column_moments_t    moments[WIDTH + 1]                = {0};
-    float                  quantile[(WIDTH + 1) * QUANTILES] = {0};
-    const kt_gpu_columns_t work                              = {&columns, WIDTH, moments, quantile, NULL};
-    const kt_gpu_part_t    part                              = {.first = 2, .items = 2};
-    kt_gpu_batch_t         batch                             = {0};
-    kt_gpu_layout_t        layout;
+    enum { WIDTH = 9, WIDE = KT_GPU_ITEM_COLUMNS, QUANTILES = 3, ITEMS = 4, FIRST = 3 };  // of two files' parts
+    const kt_columns_matrix_t matrices[]                        = {{NULL, FIRST}, {NULL, WIDTH - FIRST}};
+    const size_t              place[]                           = {0, FIRST + 1};
+    const kt_column_set_t     columns                           = {matrices, 2, 1, QUANTILES};
+    kt_column_moments_t       moments[WIDTH + 1]                = {0};
+    float                     quantile[(WIDTH + 1) * QUANTILES] = {0};
+    const kt_gpu_columns_t    work  = {&columns, WIDTH, moments, quantile, place, NULL, 0, 0};
+    const kt_gpu_part_t       part  = {.first = 2, .items = 2};
+    kt_gpu_batch_t            batch = {0};
+    kt_gpu_layout_t           layout;
     kt_gpu_columns_kind.describe(&work, &batch);
     kt_gpu_layout(batch.shape.section, batch.wanted, ITEMS, &layout);
     char *bytes = calloc(1, layout.bytes);
@@ -313,11 +318,12 @@ Test(gpu_kinds, results_of_columns_that_do_not_exist_are_left_out)
     }
     cr_assert_eq(kt_gpu_columns_kind.copy_out(&work, 0, &(kt_gpu_results_t){bytes, &layout, &part, 3}), KT_OK);
     for (size_t c = 0; c < WIDTH; c++) {
-        cr_assert_eq(moments[c].mean, (double)(2 * WIDE + c));
-        cr_assert_eq(quantile[c * QUANTILES + 2], (float)(10 * (2 * WIDE + c) + 2));
+        const size_t to = c < FIRST ? c : c + 1;
+        cr_assert_eq(moments[to].mean, (double)(2 * WIDE + c));
+        cr_assert_eq(quantile[to * QUANTILES + 2], (float)(10 * (2 * WIDE + c) + 2));
     }
-    cr_assert_eq(moments[WIDTH].mean, 0);
-    cr_assert_eq(quantile[WIDTH * QUANTILES], 0);
+    cr_assert_eq(moments[FIRST].mean, 0);
+    cr_assert_eq(quantile[FIRST * QUANTILES], 0);
     free(bytes);
 }
 

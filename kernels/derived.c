@@ -1,4 +1,6 @@
-#include "node/audio/mel_rows.h"
+#include "kernels/derived.h"
+
+#include "kernels/device.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,7 @@ scratch_floats(const kt_frontend_opts_t *opts)
 }
 
 size_t
-kt_mel_rows_bytes(const kt_frontend_opts_t *opts)
+kt_derive_bytes(const kt_frontend_opts_t *opts)
 {
     return scratch_floats(opts) * sizeof(float);
 }
@@ -34,13 +36,13 @@ largest_of(const float *x, size_t n)
     return out;
 }
 
-kt_err_t
-kt_mel_rows(const kt_isa_t *isa, const kt_plan_t *plan, const float *mel, size_t lead, size_t frames, float *mfcc,
-            float *onset)
+static kt_err_t
+derive_decibels(const kt_isa_t *isa, const kt_plan_t *plan, const float *mel, size_t lead, size_t frames, float *mfcc,
+                float *onset)
 {
     const kt_frontend_opts_t *opts  = kt_plan_opts(plan);
     const size_t              width = opts->n_mels, shift = onset_shift(opts), all = lead + frames;
-    float                    *scratch = malloc(kt_mel_rows_bytes(opts));
+    float                    *scratch = malloc(kt_derive_bytes(opts));
     if (!scratch)
         return KT_ENOMEM;
     // The segment's maximum stands before each block, so that its floor is the segment's.
@@ -66,4 +68,26 @@ kt_mel_rows(const kt_isa_t *isa, const kt_plan_t *plan, const float *mel, size_t
     }
     free(scratch);
     return KT_OK;
+}
+
+// In this order, which a GPU keeps.
+static void
+derive_bands(const float *mel, size_t count, float *bands)
+{
+    for (size_t i = 0; i < count; i++)
+        bands[i] = (mel[4 * i] + mel[4 * i + 1]) + (mel[4 * i + 2] + mel[4 * i + 3]);
+}
+
+kt_err_t
+kt_derive(const kt_isa_t *isa, const kt_plan_t *plan, const kt_derived_t *rows)
+{
+    const kt_frontend_opts_t *opts = kt_plan_opts(plan);
+    kt_err_t                  err  = KT_OK;
+    if (rows->mfcc || rows->onset)
+        err = derive_decibels(isa, plan, rows->mel, rows->lead, rows->frames, rows->mfcc, rows->onset);
+    if (!err && rows->contrast)
+        kt_rows_contrast(isa, plan, rows->peak, rows->valley, rows->frames, rows->contrast);
+    if (!err && rows->bands)
+        derive_bands(rows->mel + rows->lead * opts->n_mels, rows->frames * kt_derived_bands(opts), rows->bands);
+    return err;
 }
