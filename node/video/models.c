@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HELD = 8 };  // pictures that wait; when there is one more, the oldest is decided by what is known
+enum { HELD = 10 };  // pictures that wait; when there is one more, the oldest is decided by what is known
 
 typedef struct picture_models {
     kt_video_stream_t stream;

@@ -2,7 +2,7 @@
 // (shots/picture.h) and compared with the last different one (shots/history.h) by blocks that may have moved
 // (shots/difference.h). A picture whose blocks are not found in the one before is a candidate; the pictures around it
 // decide (shots/cuts.h): movement that is too fast to follow changes many pictures in a row, a flash returns to what
-// was before, new content has other colours and levels, and a graphic leaves a part of the picture (shots/graphic.h).
+// was before, new content has other colours and levels, and a graphic keeps a part of the picture (shots/graphic.h).
 // Between cuts, pictures of even distances are tested for mixtures of earlier and later ones and for fades
 // (shots/gradual.h, fade.h).
 #include "node/video/shots.h"
@@ -29,6 +29,7 @@ static const double near_s = 0.1, near_pictures_s = 0.25;
 
 struct kt_shots {
     kt_shot_history_t     history;
+    kt_graphics_t         graphics;
     kt_graduals_t         graduals;
     const kt_block_ops_t *ops;
     bool                  full_range;
@@ -93,6 +94,7 @@ kt_shots_destroy(kt_shots_t **self_p)
     if (!self)
         return;
     kt_shot_history_fini(&self->history);
+    kt_graphics_fini(&self->graphics);
     kt_graduals_fini(&self->graduals);
     kt_shot_list_fini(&self->list);
     kt_scene_destroy(&self->scene);
@@ -124,11 +126,23 @@ best_close(kt_shots_t *self)
     return kt_shot_list_add(&self->list, &(kt_shot_t){first->index, first->time_s, first->time_s, KT_CUT});
 }
 
+// What began at since_s was a graphic: neither it nor what changed while it was shown is a cut, but for what is
+// settled.
+static void
+take_back(kt_shots_t *self, double since_s)
+{
+    const double settled_s = self->settled ? self->list.shot[self->settled - 1].begin_s : 0;
+    if (self->best.score > 0 && time_of(self, self->best.serial) >= since_s)
+        self->best.score = 0;
+    kt_shot_list_remove(&self->list, fmax(since_s - 1e-6, settled_s), self->now_s);
+}
+
 static kt_err_t
 decide(kt_shots_t *self, uint64_t serial)
 {
     const double      since = time_of(self, serial) - time_of(self, self->best.serial);
     kt_err_t          err   = KT_OK;
+    double            graphic_s;
     kt_cut_evidence_t evidence;
     if (since > near_pictures_s || (since > near_s && serial > self->best.serial + NEAR))
         err = best_close(self);
@@ -136,9 +150,17 @@ decide(kt_shots_t *self, uint64_t serial)
         return err;
     if (!kt_cut_evidence(&self->history, serial, self->best.score, &evidence))
         return err;
-    if (!kt_shot_is_graphic(&self->history, serial)) {
+    switch (kt_graphics_change(&self->graphics, &self->history, serial, &graphic_s)) {
+    case KT_CHANGE_CUT:
         self->best.serial = serial;
         self->best.score  = kt_cut_score(&evidence);
+        break;
+    case KT_CHANGE_RETURN:
+        take_back(self, graphic_s);
+        kt_graduals_graphic(&self->graduals, graphic_s);
+        kt_graduals_graphic(&self->graduals, time_of(self, serial));
+        break;
+    case KT_CHANGE_GRAPHIC: kt_graduals_graphic(&self->graduals, time_of(self, serial)); break;
     }
     return err;
 }
@@ -176,6 +198,7 @@ kt_shots_push(kt_shots_t *self, const kt_video_picture_t *picture)
     if (!self->ready) {
         if ((err = kt_shot_history_init(&self->history, self->ops, frame->small.width, frame->small.height,
                                         self->full_range)) ||
+            (err = kt_graphics_init(&self->graphics)) ||
             (err = kt_graduals_init(&self->graduals, &self->history.size)) ||
             (err = kt_shot_list_add(&self->list, &(kt_shot_t){frame->index, frame->time_s, frame->time_s, KT_CUT})))
             return err;
@@ -188,7 +211,8 @@ kt_shots_push(kt_shots_t *self, const kt_video_picture_t *picture)
     if ((err = decide_cuts(self, false)) ||
         (err = kt_graduals_decide(&self->graduals, decided_s(self), false, &self->list)))
         return err;
-    const double settled_s = kt_graduals_settled_s(&self->graduals);
+    const double settled_s =
+        fmin(kt_graduals_settled_s(&self->graduals), kt_graphics_open_s(&self->graphics, self->now_s));
     while (self->settled < self->list.count &&
            (self->settled == 0 || self->list.shot[self->settled].begin_s < settled_s))
         self->settled++;
@@ -280,7 +304,8 @@ kt_shots_write(const kt_shots_t *self, kt_document_t *document)
 uint64_t
 kt_shots_bytes(bool model)
 {
-    return sizeof(kt_shots_t) + (KT_SHOT_HISTORY + KT_SHOT_SAMPLES) * (uint64_t)kt_shot_picture_bytes_most() +
+    return sizeof(kt_shots_t) +
+           (KT_SHOT_HISTORY + KT_SHOT_SAMPLES + KT_GRAPHICS) * (uint64_t)kt_shot_picture_bytes_most() +
            2 * KT_SHOT_LIST_MAX * sizeof(kt_shot_t) + (model ? kt_scene_bytes() : 0);
 }
 

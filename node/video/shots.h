@@ -13,7 +13,7 @@
 #include "node/video/modules.h"
 #include "node/video/shots/shot.h"
 
-#define KT_SHOTS_DELAY_S 6.0
+#define KT_SHOTS_DELAY_S 8.5
 
 KT_MUST_USE kt_err_t kt_shots_new(kt_shots_t **self_p, const kt_video_stream_t *stream);  // KT_ENOMEM
 void                 kt_shots_destroy(kt_shots_t **self_p);

@@ -127,6 +127,21 @@ def panel(w, h):
     return Plan(f"drawbox=x=0:y=0:w={wide}:h={h}:color=0xd8d0c0:t=fill:{shown(5)}," + ",".join(lines), (w, h))
 
 
+def inset(w, h):
+    """The picture of half a second before, small, in a corner, for 5 s of each 10 s."""
+    wide, high = even(w * .5), even(h * .5)
+    return Plan(f"[0:v]split[a][b];[b]scale={wide}:{high},setpts=PTS+.5/TB[small];"
+                f"[a][small]overlay=x={w - wide}:y=0:{shown(10)}", (w, h))
+
+
+def subtitles(w, h):
+    """Two bordered lines over the lower part of the picture, 3 s of each 6 s."""
+    lines = [f"drawtext=fontfile={FONT}:text={text}:fontsize={even(h / 9)}:fontcolor=yellow:borderw={max(1, h // 120)}:"
+             f"x=(w-text_w)/2:y={even(h * (.7 + .13 * i))}:{shown(6)}"
+             for i, text in enumerate(("and nobody had seen", "what it was about"))]
+    return Plan(",".join(lines), (w, h))
+
+
 STATIC = "mandelbrot=s={w}x{h},trim=end_frame=1,loop=-1:1"
 KINDS = {
     "plain": lambda w, h: Plan("null", (w, h)),
@@ -139,7 +154,7 @@ KINDS = {
     "frame_picture": around(STATIC),
     "frame_snow": around("color=gray:s={w}x{h},noise=alls=100:allf=t"),
     "pillars_blurred": blurred,
-    "title": title, "banner": banner, "panel": panel,
+    "title": title, "banner": banner, "panel": panel, "inset": inset, "subtitles": subtitles,
     **{f"turned_{d}": turned(d) for d in (90, 180, 270)},
     "anamorphic_narrow": anamorphic(3 / 4, 1),
     "anamorphic_wide": anamorphic(1, 3 / 4),

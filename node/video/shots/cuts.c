@@ -68,17 +68,25 @@ returns(const kt_shot_history_t *h, uint64_t serial, uint64_t n, int direction)
     return result;
 }
 
+// Whether the picture of this serial number is shown for long: what is on its other side is no neighbour.
+static bool
+rests(const kt_shot_history_t *h, uint64_t serial)
+{
+    return kt_shot_history_at(h, serial + 1)->time_s - kt_shot_history_at(h, serial)->time_s > again_s;
+}
+
 bool
 kt_cut_evidence(const kt_shot_history_t *h, uint64_t serial, float least_score, kt_cut_evidence_t *out)
 {
     const uint64_t behind = serial - 1 - kt_shot_history_oldest(h), ahead = h->count - 1 - serial;
     const uint64_t before = behind < KT_CUT_BEFORE ? behind : KT_CUT_BEFORE,
                    after  = ahead < KT_CUT_AFTER ? ahead : KT_CUT_AFTER;
-    const float left = second_change(h, serial - before, before), right = second_change(h, serial + 1, after);
+    const uint64_t back = before > 0 && !rests(h, serial - 1), forth = after > 0 && !rests(h, serial);
+    const float    left = second_change(h, serial - before, before), right = second_change(h, serial + 1, after);
     *out = (kt_cut_evidence_t){.change = kt_shot_history_change(h, serial), .around = left > right ? left : right};
     out->apart = out->again = out->colour = out->luma = 1;
-    for (uint64_t i = 0; i <= 1 && i <= before; i++)
-        for (uint64_t j = 0; j <= 1 && j <= after && kt_cut_score(out) > least_score; j++) {
+    for (uint64_t i = 0; i <= back; i++)
+        for (uint64_t j = 0; j <= forth && kt_cut_score(out) > least_score; j++) {
             const kt_shot_picture_t *a = kt_shot_history_at(h, serial - 1 - i), *b = kt_shot_history_at(h, serial + j);
             out->apart  = least(out->apart, kt_shot_difference(a, b, &h->size));
             out->colour = least(out->colour, kt_shot_colour_difference(a, b));

@@ -2,6 +2,7 @@
 
 #include "node/video/shots/fade.h"
 
+#include <math.h>
 #include <string.h>
 
 // A fade to one colour and the change that follows within this time are one.
@@ -22,6 +23,12 @@ void
 kt_graduals_fini(kt_graduals_t *self)
 {
     kt_shot_samples_fini(&self->samples);
+}
+
+void
+kt_graduals_graphic(kt_graduals_t *self, double time_s)
+{
+    self->graphic_s[self->graphics++ % KT_GRADUAL_GRAPHICS] = time_s;
 }
 
 // A transition that ends with this sample, unless it is a part of one that is known.
@@ -103,17 +110,25 @@ best_close(kt_graduals_t *self, kt_shot_list_t *list)
     return enter(from->time_s, to, kind, list);
 }
 
-// Samples of the shots of the list around this one.
+// Samples around this one between the nearest cuts and graphics.
 static kt_gradual_span_t
 span_of(const kt_graduals_t *self, uint64_t middle, const kt_shot_list_t *list)
 {
-    const kt_shot_samples_t *s    = &self->samples;
-    const size_t             shot = kt_shot_list_find(list, kt_shot_sample(s, middle)->time_s);
+    const kt_shot_samples_t *s        = &self->samples;
+    const double             middle_s = kt_shot_sample(s, middle)->time_s;
+    const size_t             shot = kt_shot_list_find(list, middle_s), graphics = self->graphics;
     kt_gradual_span_t        span = {kt_shot_samples_oldest(s), s->count - 1};
-    while (span.first < middle && kt_shot_sample(s, span.first)->time_s < list->shot[shot].begin_s)
+    double begin_s = list->shot[shot].begin_s, end_s = shot + 1 < list->count ? list->shot[shot + 1].begin_s : INFINITY;
+    for (size_t i = 0; i < graphics && i < KT_GRADUAL_GRAPHICS; i++) {
+        const double graphic_s = self->graphic_s[i];
+        if (graphic_s <= middle_s)
+            begin_s = fmax(begin_s, graphic_s);
+        else
+            end_s = fmin(end_s, graphic_s);
+    }
+    while (span.first < middle && kt_shot_sample(s, span.first)->time_s < begin_s)
         span.first++;
-    while (span.last > middle && shot + 1 < list->count &&
-           kt_shot_sample(s, span.last)->time_s >= list->shot[shot + 1].begin_s)
+    while (span.last > middle && kt_shot_sample(s, span.last)->time_s >= end_s)
         span.last--;
     return span;
 }

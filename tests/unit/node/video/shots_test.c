@@ -205,3 +205,60 @@ Test(shots, a_cut_beside_a_graphic_is_one)
     show_with_panel(3, 40, 40, 48);
     reel_expect(3, (uint64_t[]){0, 40, 80});
 }
+
+// n pictures of the same view, with a panel of this width.
+static void
+show_at_rest(int scene, int n, int width)
+{
+    reel_paint(&picture, scene, 40, 30, 120, 60);
+    paint_panel(&picture, width);
+    for (int i = 0; i < n; i++)
+        reel_show(&picture, 0);
+}
+
+Test(shots, a_graphic_over_a_picture_at_rest_is_no_cut)
+{
+    for (int i = 0; i < 3; i++) {
+        show_at_rest(1, 50, 0);
+        show_at_rest(1, 150, 96);
+    }
+    show_at_rest(1, 50, 0);
+    reel_expect(1, (uint64_t[]){0});
+}
+
+Test(shots, a_slide_that_keeps_a_part_is_a_shot)
+{
+    show_at_rest(1, 50, 0);
+    show_at_rest(1, 150, 72);
+    reel_expect(2, (uint64_t[]){0, 50});
+}
+
+Test(shots, a_graphic_that_lasts_beyond_the_bound_is_a_shot_and_then_stays_one)
+{
+    show_at_rest(1, 50, 0);
+    show_at_rest(1, (int)(25 * KT_SHOTS_DELAY_S), 72);
+    cr_expect_eq(kt_shots_count(reel_shots), 2);
+    show_at_rest(1, 50, 0);
+    reel_expect(2, (uint64_t[]){0, 50});
+}
+
+Test(shots, a_cut_while_a_graphic_is_shown_is_one)
+{
+    show_at_rest(1, 50, 0);
+    show_at_rest(1, 30, 64);
+    show_at_rest(2, 30, 64);
+    show_at_rest(2, 50, 0);
+    kt_shots_close(reel_shots);
+    bool found = false;
+    for (size_t i = 0; i < kt_shots_count(reel_shots); i++)
+        found |= kt_shots_at(reel_shots, i)->index == 80;
+    cr_expect(found);
+}
+
+Test(shots, a_shot_between_two_of_the_same_view_is_one)
+{
+    show_with_panel(1, 50, 40, 32);
+    show_with_panel(2, 50, 40, 32);
+    show_with_panel(1, 50, 40, 32);
+    reel_expect(3, (uint64_t[]){0, 50, 100});
+}
