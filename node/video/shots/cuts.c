@@ -72,7 +72,7 @@ returns(const kt_shot_history_t *h, uint64_t serial, uint64_t n, int direction)
 static bool
 rests(const kt_shot_history_t *h, uint64_t serial)
 {
-    return kt_shot_history_at(h, serial + 1)->time_s - kt_shot_history_at(h, serial)->time_s > again_s;
+    return kt_shot_history_at(h, serial + 1)->time_s - kt_shot_history_at(h, serial)->time_s > explosion_s;
 }
 
 bool

@@ -262,3 +262,11 @@ Test(shots, a_shot_between_two_of_the_same_view_is_one)
     show_with_panel(1, 50, 40, 32);
     reel_expect(3, (uint64_t[]){0, 50, 100});
 }
+
+Test(shots, stills_of_which_one_returns_are_shots)
+{
+    show_at_rest(1, 50, 0);
+    show_at_rest(2, 50, 0);
+    show_at_rest(1, 50, 0);
+    reel_expect(3, (uint64_t[]){0, 50, 100});
+}
