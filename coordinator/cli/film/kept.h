@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-enum { KT_KEPT_MOST = 512, KT_KEPT_DENSITY = 8 };
+enum { KT_KEPT_MOST = 720, KT_KEPT_DENSITY = 8 };
 #define KT_KEPT_RECENT_S 9.0  // longer than shots take to be decided: KT_SHOTS_DELAY_S
 
 typedef struct kt_kept_picture {

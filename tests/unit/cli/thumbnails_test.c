@@ -49,7 +49,7 @@ Test(kept, an_hour_at_any_rate_keeps_a_bounded_number_of_pictures)
             cr_assert_eq(kt_kept_add(kept, i / RATES[r], &PICTURE, 0), KT_OK);
             most = kept->n > most ? kept->n : most;
         }
-        cr_expect_lt(most, 300, "%g Hz: %zu", RATES[r], most);
+        cr_expect_lt(most, KT_KEPT_MOST / 2, "%g Hz: %zu", RATES[r], most);
         kt_kept_fini(kept);
         free(kept);
     }
