@@ -198,7 +198,7 @@ kt_shots_push(kt_shots_t *self, const kt_video_picture_t *picture)
     if (!self->ready) {
         if ((err = kt_shot_history_init(&self->history, self->ops, frame->small.width, frame->small.height,
                                         self->full_range)) ||
-            (err = kt_graphics_init(&self->graphics)) ||
+            (err = kt_graphics_init(&self->graphics, self->ops)) ||
             (err = kt_graduals_init(&self->graduals, &self->history.size)) ||
             (err = kt_shot_list_add(&self->list, &(kt_shot_t){frame->index, frame->time_s, frame->time_s, KT_CUT})))
             return err;

@@ -12,6 +12,8 @@ enum {
     LOOK       = 12,              // pictures on either side in which blocks may move
 };
 
+_Static_assert(KT_SHOT_BLOCK == 8, "difference_8 compares blocks of 8 x 8 pixels");
+
 // A block is kept when this part of its structure differs, at most.
 static const float  differs_most = 0.4f;
 static const double look_s       = 1;
@@ -45,26 +47,17 @@ structure_of(const uint8_t *block, size_t stride)
     return result;
 }
 
-static uint32_t
-difference(const uint8_t *a, const uint8_t *b, size_t stride)
-{
-    uint32_t sum = 0;
-    for (size_t y = 0; y < KT_SHOT_BLOCK; y++)
-        for (size_t x = 0; x < KT_SHOT_BLOCK; x++)
-            sum += (uint32_t)abs(a[y * stride + x] - b[y * stride + x]);
-    return sum;
-}
-
 // The block at (x, y) of b and the most similar one of a within NEAR.
 static uint32_t
-nearest(const kt_shot_picture_t *a, const kt_shot_picture_t *b, const kt_shot_size_t *size, int x, int y)
+nearest(const kt_block_ops_t *ops, const kt_shot_picture_t *a, const kt_shot_picture_t *b, const kt_shot_size_t *size,
+        int x, int y)
 {
     const int last_x = (int)size->width - KT_SHOT_BLOCK, last_y = (int)size->height - KT_SHOT_BLOCK;
     uint32_t  best = UINT32_MAX;
     for (int top = y > NEAR ? y - NEAR : 0; top <= y + NEAR && top <= last_y; top++)
         for (int left = x > NEAR ? x - NEAR : 0; left <= x + NEAR && left <= last_x; left++) {
-            const uint32_t sum = difference(a->luma + (size_t)top * size->width + left,
-                                            b->luma + (size_t)y * size->width + x, size->width);
+            const uint32_t sum = ops->difference_8(a->luma + (size_t)top * size->width + left, size->width,
+                                                   b->luma + (size_t)y * size->width + x, size->width);
             best               = sum < best ? sum : best;
         }
     return best;
@@ -72,7 +65,7 @@ nearest(const kt_shot_picture_t *a, const kt_shot_picture_t *b, const kt_shot_si
 
 // Whether the block changes in one of the pictures of the shot from `serial` on, in the direction of `step`.
 static bool
-changes(const kt_shot_history_t *h, uint64_t serial, int step, size_t at)
+changes(const kt_block_ops_t *ops, const kt_shot_history_t *h, uint64_t serial, int step, size_t at)
 {
     const kt_shot_picture_t *fixed = kt_shot_history_at(h, serial);
     const uint64_t           end   = step > 0 ? h->count - 1 : kt_shot_history_oldest(h);
@@ -81,7 +74,8 @@ changes(const kt_shot_history_t *h, uint64_t serial, int step, size_t at)
         if (kt_shot_history_change(h, step > 0 ? other : serial) >= KT_SHOT_PASSING ||
             fabs(kt_shot_history_at(h, other)->time_s - fixed->time_s) > look_s)
             return false;
-        if (difference(fixed->luma + at, kt_shot_history_at(h, other)->luma + at, h->size.width) > CHANGED)
+        if (ops->difference_8(fixed->luma + at, h->size.width, kt_shot_history_at(h, other)->luma + at, h->size.width) >
+            CHANGED)
             return true;
         serial = other;
     }
@@ -99,17 +93,18 @@ typedef struct blocks {
 
 // Whether the block is in both pictures, within NEAR. structured: it has structure in one of them.
 static bool
-is_kept(const kt_shot_picture_t *a, const kt_shot_picture_t *b, const kt_shot_size_t *size, size_t at, bool *structured)
+is_kept(const kt_block_ops_t *ops, const kt_shot_picture_t *a, const kt_shot_picture_t *b, const kt_shot_size_t *size,
+        size_t at, bool *structured)
 {
     const uint32_t before = structure_of(a->luma + at, size->width), after = structure_of(b->luma + at, size->width),
                    most = before > after ? before : after;
     *structured         = most >= STRUCTURED;
-    return *structured &&
-           (float)nearest(a, b, size, (int)(at % size->width), (int)(at / size->width)) <= differs_most * (float)most;
+    return *structured && (float)nearest(ops, a, b, size, (int)(at % size->width), (int)(at / size->width)) <=
+                              differs_most * (float)most;
 }
 
 static void
-blocks_of(const kt_shot_history_t *h, uint64_t serial, blocks_t *out)
+blocks_of(const kt_block_ops_t *ops, const kt_shot_history_t *h, uint64_t serial, blocks_t *out)
 {
     const kt_shot_picture_t *a = kt_shot_history_at(h, serial - 1), *b = kt_shot_history_at(h, serial);
     const kt_shot_size_t    *size = &h->size;
@@ -118,10 +113,10 @@ blocks_of(const kt_shot_history_t *h, uint64_t serial, blocks_t *out)
         for (uint32_t x = 0; x + KT_SHOT_BLOCK <= size->width; x += KT_SHOT_BLOCK) {
             const size_t at = (size_t)y * size->width + x;
             bool         structured;
-            const bool   kept = is_kept(a, b, size, at, &structured);
+            const bool   kept = is_kept(ops, a, b, size, at, &structured);
             if (!structured)
                 continue;
-            const bool live           = changes(h, serial - 1, -1, at) || changes(h, serial, 1, at);
+            const bool live           = changes(ops, h, serial - 1, -1, at) || changes(ops, h, serial, 1, at);
             out->block[out->n].at     = at;
             out->block[out->n++].kept = kept;
             out->kept += kept;
@@ -131,10 +126,11 @@ blocks_of(const kt_shot_history_t *h, uint64_t serial, blocks_t *out)
 }
 
 kt_err_t
-kt_graphics_init(kt_graphics_t *self)
+kt_graphics_init(kt_graphics_t *self, const kt_block_ops_t *ops)
 {
     const size_t bytes = kt_shot_picture_bytes_most();
     memset(self, 0, sizeof *self);
+    self->ops    = ops;
     self->memory = malloc(KT_GRAPHICS * bytes);
     return self->memory ? KT_OK : KT_ENOMEM;
 }
@@ -190,7 +186,7 @@ is_back(const kt_graphics_t *self, const kt_shot_picture_t *before, const kt_sho
     uint32_t structured[2] = {0}, same[2] = {0};
     for (uint32_t i = 0; i < blocks->n; i++) {
         bool       counts;
-        const bool is_same = is_kept(before, now, &self->size, blocks->block[i].at, &counts);
+        const bool is_same = is_kept(self->ops, before, now, &self->size, blocks->block[i].at, &counts);
         structured[blocks->block[i].kept] += counts;
         same[blocks->block[i].kept] += is_same;
     }
@@ -214,7 +210,7 @@ kt_graphics_change(kt_graphics_t *self, const kt_shot_history_t *h, uint64_t ser
 {
     const kt_shot_picture_t *now = kt_shot_history_at(h, serial);
     blocks_t                 blocks;
-    blocks_of(h, serial, &blocks);
+    blocks_of(self->ops, h, serial, &blocks);
     const bool live = blocks.n > 0 && (float)blocks.kept_live >= live_least * (float)blocks.n;
     if (!live && !keeps(&blocks))
         return KT_CHANGE_CUT;

@@ -3,6 +3,7 @@
 // kind as well: there it is one when the picture from before comes back. One thread.
 #pragma once
 
+#include "kernels/image/blocks.h"
 #include "node/video/shots/history.h"
 
 #include <stdbool.h>
@@ -14,8 +15,9 @@ enum { KT_GRAPHICS = 4 };  // changes whose pictures from before are kept
 #define KT_GRAPHIC_OPEN_S (KT_GRAPHIC_LASTS_S + 1)
 
 typedef struct kt_graphics {
-    kt_shot_size_t size;
-    size_t         n;
+    const kt_block_ops_t *ops;
+    kt_shot_size_t        size;
+    size_t                n;
     kt_shot_picture_t
              before[KT_GRAPHICS];  // pictures from before the last n changes that keep parts, the last one first
     double   time_s[KT_GRAPHICS];  // of those changes
@@ -28,7 +30,7 @@ typedef enum kt_change {
     KT_CHANGE_RETURN,   // a graphic goes that was a cut by what was known when it appeared
 } kt_change_t;
 
-KT_MUST_USE kt_err_t kt_graphics_init(kt_graphics_t *self);  // KT_ENOMEM
+KT_MUST_USE kt_err_t kt_graphics_init(kt_graphics_t *self, const kt_block_ops_t *ops);  // KT_ENOMEM
 void                 kt_graphics_fini(kt_graphics_t *self);
 // What the change from the picture before `serial`, which is at least 1, is, if it may be a cut. since_s: of
 // KT_CHANGE_RETURN, the time of the change with which the graphic appeared.
